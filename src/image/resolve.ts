@@ -1,0 +1,166 @@
+import { isErrno, SysError } from "../linux/errno.ts";
+import { EngineError } from "../linux/errors.ts";
+import { chmod, close, O, open, rename } from "../linux/file.ts";
+import { exists, fstat, isRegular, type Stat } from "../linux/stat.ts";
+import { syncFilesystem } from "../linux/tree.ts";
+import { ArchiveError } from "./archive-error.ts";
+import { type Image, PLAIN_CONFIG } from "./image.ts";
+import { entryOf, type IndexEntry, readIndex, updateIndex } from "./index-file.ts";
+import { timeText } from "./list.ts";
+import { holdExclusive, holdImages } from "./locks.ts";
+import { archivePath, layersPath } from "./name.ts";
+import { EMBEDDED_NAME, embeddedId, sourceOf } from "./origin.ts";
+import { findImage, toImage } from "./store.ts";
+import { dropTemporary, makeTemporary, removeStale, type Temporary } from "./temporary.ts";
+
+/** The slow way of `resolveImage`: unpacks the archive of `name` (a plain name), or waits for who does. */
+export async function unpackImage(root: string, run: string, name: string): Promise<Image> {
+  const releaseImages = holdImages(run);
+  const releaseName = holdExclusive(run, `image-${name}`);
+  try {
+    const found = findImage(root, name);
+    if (found !== undefined) return found;
+    removeStale(root, run);
+    const entry = await makeEntry(root, run, name);
+    updateIndex(root, run, name, entry);
+    return toImage(root, name, entry);
+  } catch (error) {
+    throw explained(error, name);
+  } finally {
+    releaseName();
+    releaseImages();
+  }
+}
+
+async function makeEntry(root: string, run: string, name: string): Promise<IndexEntry> {
+  const path = archivePath(root, name);
+  let fd: number;
+  try {
+    // a FIFO of that name would make us wait for ever
+    fd = open(path, O.RDONLY | O.NONBLOCK | O.NOCTTY);
+  } catch (error) {
+    if (!isErrno(error, "ENOENT")) throw error;
+    return await fromEmbedded(root, run, name);
+  }
+  try {
+    return await fromFile(root, run, name, fd);
+  } finally {
+    close(fd);
+  }
+}
+
+async function fromFile(root: string, run: string, name: string, fd: number): Promise<IndexEntry> {
+  const stat = settledStat(fd);
+  if (!isRegular(stat)) throw new ArchiveError("it is not a regular file");
+  const known = entryOf(readIndex(root), name);
+  if (known !== undefined && (await sameContent(root, known, fd)))
+    return { ...known, source: sourceOf(stat) };
+  const { openSource } = await import("./source.ts");
+  const source = openSource(fd);
+  return await unpackInto(root, run, {
+    pieces: source.pieces,
+    digest: () => {
+      if (sourceOf(fstat(fd)) !== sourceOf(stat)) throw new ArchiveError("it changed while it was read");
+      return source.digest();
+    },
+    source: sourceOf(stat),
+    created: timeText(stat.mtime),
+  });
+}
+
+async function fromEmbedded(root: string, run: string, name: string): Promise<IndexEntry> {
+  const id = name === EMBEDDED_NAME ? embeddedId() : undefined;
+  if (id === undefined)
+    throw new EngineError(
+      `Unable to find image '${name}' locally: put its root file system into ${archivePath(root, name)}`,
+    );
+  const { embeddedArchive } = await import("./embedded.ts");
+  // our own archive, of known size: no need for a thread that unzips
+  const tar = Bun.gunzipSync(Uint8Array.from(await embeddedArchive()));
+  async function* pieces(): AsyncGenerator<Uint8Array> {
+    yield tar;
+  }
+  return await unpackInto(root, run, {
+    pieces: pieces(),
+    digest: () => id.replace("sha256:", ""),
+    source: `embedded:${id}`,
+  });
+}
+
+/** An archive being unpacked; `digest` is asked at its end. */
+interface Archive {
+  readonly pieces: AsyncIterable<Uint8Array>;
+  digest(): string;
+  readonly source: string;
+  /** RFC 3339; where missing, the time of its newest member counts. */
+  readonly created?: string;
+}
+
+async function unpackInto(root: string, run: string, archive: Archive): Promise<IndexEntry> {
+  const { unpackTar } = await import("./unpack.ts");
+  const temporary = makeTemporary(root, run);
+  try {
+    // whatever the umask made of it; the archive's own `./` has the last word
+    chmod(temporary.path, 0o755);
+    const { size, newest } = await unpackTar(archive.pieces, temporary.fd);
+    const digest = archive.digest();
+    publish(root, temporary, digest);
+    return {
+      id: `sha256:${digest}`,
+      layers: [digest],
+      size,
+      created: archive.created ?? timeText(newest),
+      source: archive.source,
+      config: PLAIN_CONFIG,
+    };
+  } catch (error) {
+    dropTemporary(temporary);
+    throw error;
+  }
+}
+
+/** Makes the tree durable and gives it its name; where another image brought the same content, that one stays. */
+function publish(root: string, temporary: Temporary, digest: string): void {
+  // the index says of what it names that it is whole: also after a power cut
+  syncFilesystem(temporary.fd);
+  try {
+    rename(temporary.path, `${layersPath(root)}/${digest}`);
+    close(temporary.fd);
+  } catch (error) {
+    if (!isErrno(error, "ENOTEMPTY", "EEXIST")) throw error;
+    dropTemporary(temporary);
+  }
+}
+
+/** Whether the archive is one that was only touched or copied: then its layer need not be made again. */
+async function sameContent(root: string, known: IndexEntry, fd: number): Promise<boolean> {
+  if (!known.layers.every((layer) => exists(`${layersPath(root)}/${layer}`))) return false;
+  const { digestOf } = await import("./source.ts");
+  const copy = open(`/proc/self/fd/${fd}`, O.RDONLY);
+  try {
+    return `sha256:${digestOf(copy)}` === known.id;
+  } finally {
+    close(copy);
+  }
+}
+
+/** Time stamps move in steps of up to 10 ms: one that is older cannot hide a later write. */
+const STEP_MS = 20;
+
+function settledStat(fd: number): Stat {
+  const stat = fstat(fd);
+  const age = Date.now() - Number(stat.ctime / 1_000_000n);
+  if (age < 0 || age >= STEP_MS) return stat;
+  Bun.sleepSync(STEP_MS - age);
+  return fstat(fd);
+}
+
+function explained(error: unknown, name: string): unknown {
+  const what = `cannot unpack image ${name}`;
+  if (error instanceof ArchiveError)
+    return new EngineError(`${what}: ${error.message}`, 125, { cause: error });
+  if (isErrno(error, "ENOSPC", "EDQUOT"))
+    return new EngineError(`${what}: no space left on device`, 125, { cause: error });
+  if (error instanceof SysError) return new EngineError(`${what}: ${error.message}`, 125, { cause: error });
+  return error;
+}
