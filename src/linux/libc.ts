@@ -85,7 +85,7 @@ export const SYS = {
   memfd_create: arm64 ? 279 : 319,
   statx: arm64 ? 291 : 332,
   renameat2: arm64 ? 276 : 316,
-  kcmp: arm64 ? 272 : 312,
+  bpf: arm64 ? 280 : 321,
   pidfd_send_signal: 424,
   open_tree: 428,
   move_mount: 429,

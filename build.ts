@@ -1,0 +1,102 @@
+/**
+ * Builds dist/mydocker: type check, csrc to the shim, the busybox image, then one executable.
+ *
+ *   npx bun run build.ts [--target linux-x64|linux-x64-musl|linux-arm64|linux-arm64-musl] [--no-check]
+ */
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { makeBusyboxTar } from "./src/image/busybox-rootfs.ts";
+import { wireHeader } from "./src/runtime/wire.ts";
+
+interface Target {
+  readonly name: string;
+  readonly bun: Bun.Build.CompileTarget | undefined;
+  readonly compiler: string;
+  readonly libc: string;
+  readonly busybox: string;
+}
+
+const ROOT = import.meta.dir;
+const NATIVE = process.arch === "arm64" ? "linux-arm64" : "linux-x64";
+const PACKAGES: Record<string, string> = {
+  gcc: "gcc",
+  "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu",
+  "x86_64-linux-gnu-gcc": "gcc-x86-64-linux-gnu",
+};
+
+/** The shim needs no C library, so a musl target is compiled by the same compiler as its glibc sister. */
+function describeTarget(name: string): Target {
+  const match = /^linux-(x64|arm64)(-musl)?$/.exec(name);
+  if (!match) throw new Error(`unknown target ${name}: linux-x64, linux-arm64, and either with -musl`);
+  const [, arch = "", musl] = match;
+  const native = `linux-${arch}` === NATIVE;
+  const loader = `libc.musl-${arch === "x64" ? "x86_64" : "aarch64"}.so.1`;
+  return {
+    name,
+    bun: name === NATIVE ? undefined : (`bun-${name}` as Bun.Build.CompileTarget),
+    compiler: native ? "gcc" : arch === "x64" ? "x86_64-linux-gnu-gcc" : "aarch64-linux-gnu-gcc",
+    libc: musl ? loader : "libc.so.6",
+    busybox: native ? "/bin/busybox" : `build/busybox-${arch}`,
+  };
+}
+
+function run(command: readonly string[], what: string): void {
+  const result = Bun.spawnSync([...command], { cwd: ROOT, stdout: "inherit", stderr: "inherit" });
+  if (!result.success) throw new Error(`${what} failed (${command[0]})`);
+}
+
+/** csrc/*.c to a shared library without any library under it; returns it in base64. */
+function compileShim(target: Target): string {
+  if (!Bun.which(target.compiler))
+    throw new Error(`${target.compiler} is missing: apt-get install ${PACKAGES[target.compiler]}`);
+  const output = `${ROOT}/build/shim-${target.name}.so`;
+  writeFileSync(`${ROOT}/build/wire.h`, wireHeader());
+  const sources = [...new Bun.Glob("csrc/*.c").scanSync(ROOT)].sort();
+  const plain = ["-std=gnu11", "-Os", "-ffreestanding", "-fno-builtin", "-fno-stack-protector"];
+  const small = ["-fno-asynchronous-unwind-tables", "-fvisibility=hidden", "-Wl,--build-id=none", "-s"];
+  const safe = ["-Wall", "-Wextra", "-Werror", "-Wl,-z,defs", "-Wl,-z,noexecstack", "-Wl,-z,relro", "-Wl,-z,now"];
+  const flags = [...plain, ...small, ...safe, "-shared", "-fPIC", "-nostdlib", "-Ibuild", "-Icsrc"];
+  run([target.compiler, ...flags, ...sources, "-o", output], "compiling the shim");
+  return readFileSync(output).toString("base64");
+}
+
+async function main(args: readonly string[]): Promise<void> {
+  const at = args.indexOf("--target");
+  const target = describeTarget(at < 0 ? NATIVE : (args[at + 1] ?? ""));
+  const { version } = JSON.parse(readFileSync(`${ROOT}/package.json`, "utf8")) as { version: string };
+  mkdirSync(`${ROOT}/build`, { recursive: true });
+  mkdirSync(`${ROOT}/dist`, { recursive: true });
+  if (!args.includes("--no-check")) run([`${ROOT}/node_modules/.bin/tsc`, "--noEmit"], "the type check");
+  const shim = compileShim(target);
+  if (!existsSync(target.busybox))
+    throw new Error(`${target.busybox} is missing: apt-get install busybox-static (of the target's architecture)`);
+  const busybox = await makeBusyboxTar(`${ROOT}/build/busybox.tar.gz`, target.busybox);
+  const outfile = `${ROOT}/dist/mydocker${target.name === NATIVE ? "" : `-${target.name}`}`;
+  const result = await Bun.build({
+    entrypoints: [`${ROOT}/src/main.ts`],
+    minify: true,
+    bytecode: true,
+    format: "esm",
+    define: {
+      SHIM_BASE64: JSON.stringify(shim),
+      LIBC_NAME: JSON.stringify(target.libc),
+      BUSYBOX_ID: JSON.stringify(busybox.id),
+      VERSION_BUILT: JSON.stringify(version),
+    },
+    compile: {
+      outfile,
+      ...(target.bun && { target: target.bun }),
+      autoloadDotenv: false,
+      autoloadBunfig: false,
+      autoloadTsconfig: false,
+      autoloadPackageJson: false,
+    },
+  });
+  if (!result.success) throw new Error(result.logs.map(String).join("\n"));
+  const megabytes = (statSync(outfile).size / 1e6).toFixed(1);
+  process.stdout.write(`${outfile.slice(ROOT.length + 1)} ${version}, ${megabytes} MB\n`);
+}
+
+await main(process.argv.slice(2)).catch((error: unknown) => {
+  process.stderr.write(`build: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(1);
+});

@@ -1,0 +1,22 @@
+#include "shim.h"
+
+// 0, or negative errno. MSG_NOSIGNAL: a client that is gone must not kill us.
+int send_message(int fd, int32_t kind, int32_t a, int32_t b, int32_t c) {
+  struct message message = {kind, a, b, c};
+  long sent = SYS(sendto, fd, &message, sizeof message, MSG_NOSIGNAL, 0, 0);
+  return sent < 0 ? (int)sent : 0;
+}
+
+// 1 for a message, 0 where the other end is closed, negative errno.
+int receive_message(int fd, struct message *message, int flags) {
+  long got;
+  do got = SYS(recvfrom, fd, message, sizeof *message, flags, 0, 0);
+  while (got == -EINTR);
+  if (got < 0) return (int)got;
+  return got == sizeof *message;
+}
+
+__attribute__((noreturn)) void fail(int fd, int stage, long result) {
+  send_message(fd, MESSAGE_FAILED, stage, (int32_t)-result, 0);
+  leave(125);
+}

@@ -1,0 +1,165 @@
+#include "shim.h"
+
+// pid 1 of the container until it is the user's program.
+__attribute__((noreturn)) static void init_main(const struct stdio *stdio) {
+  name_process("mydocker:init");
+  SYS(prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  SYS(close, FD_SUBJECT);
+  SYS(close, FD_CONTROL);
+  join_cgroups();
+  // after joining: the namespace's root is the group that its maker is in
+  long result = SYS(unshare, CLONE_NEWCGROUP);
+  if (result < 0) fail(FD_CHANNEL, STAGE_CGROUPNS, result);
+  result = SYS(mount, 0, "/", 0, MS_REC | MS_PRIVATE, 0);
+  if (result < 0) fail(FD_CHANNEL, STAGE_PRIVATE, result);
+  if (orders->proc_at.count) {
+    // proc shows the pid namespace of the process that mounts it, so it must be this one
+    result = SYS(mount, "proc", text_of(orders->proc_at), "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, 0);
+    if (result < 0) fail(FD_CHANNEL, STAGE_PROC, result);
+  }
+  if (orders->hostname.count) {
+    const char *hostname = text_of(orders->hostname);
+    result = SYS(sethostname, hostname, text_length(hostname));
+    if (result < 0) fail(FD_CHANNEL, STAGE_HOSTNAME, result);
+  }
+  // pivot_root moves another process only where its root and folder are the old root
+  SYS(chdir, "/");
+  send_message(FD_CHANNEL, MESSAGE_READY, 0, 0, 0);
+  struct message message;
+  if (receive_message(FD_CHANNEL, &message, 0) != 1 || message.kind != MESSAGE_GO) leave(125);
+  SYS(chdir, "/");
+  run_program(stdio);
+}
+
+// Replaces @CODE@ and @TIME@ while copying; returns the length, cut at `size`.
+static size_t fill_in(char *to, size_t size, const char *text, int code) {
+  size_t at = 0;
+  while (*text && at + 40 < size) {
+    if (text_starts(text, "@CODE@")) {
+      char digits[4];
+      int n = 0;
+      do digits[n++] = (char)('0' + code % 10);
+      while ((code /= 10) > 0);
+      while (n > 0) to[at++] = digits[--n];
+      text += 6;
+    } else if (text_starts(text, "@TIME@")) {
+      at += format_time(to + at);
+      text += 6;
+    } else {
+      to[at++] = *text++;
+    }
+  }
+  return at;
+}
+
+// Writes a record aside, then renames it into place; relative paths are in the container's folder.
+static void write_report(const char *path, const char *text, int code) {
+  static char filled[65536], aside[4096];
+  size_t length = text_length(path), size = fill_in(filled, sizeof filled, text, code), done = 0;
+  if (length + 5 > sizeof aside) return;
+  copy(aside, path, length);
+  copy(aside + length, ".new", 5);
+  long fd = SYS(openat, FD_SUBJECT, aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (fd < 0) return;
+  while (done < size) {
+    long wrote = SYS(write, fd, filled + done, size - done);
+    if (wrote < 0 && wrote != -EINTR) break;
+    if (wrote > 0) done += (size_t)wrote;
+  }
+  if (has_flag(FLAG_DURABLE)) SYS(fsync, fd);
+  SYS(close, fd);
+  // a record cut short by a full disk must not replace a whole one
+  if (done < size) SYS(unlinkat, FD_SUBJECT, aside, 0);
+  else SYS(renameat, FD_SUBJECT, aside, FD_SUBJECT, path);
+}
+
+static void write_reports(int code) {
+  const char *text = text_of(orders->reports);
+  for (uint32_t i = 0; i + 1 < orders->reports.count; i += 2) {
+    const char *content = next_text(text);
+    write_report(text, content, code);
+    text = next_text(content);
+  }
+}
+
+// A cgroup stays busy for a moment after its last process was reaped: up to two seconds are given.
+static void remove_folder(const char *path) {
+  for (int tries = 0; tries < 400; tries++) {
+    if (SYS(unlinkat, AT_FDCWD, path, AT_REMOVEDIR) != -EBUSY) return;
+    struct timespec pause = {0, tries < 10 ? 200000 : 5000000};
+    SYS(nanosleep, &pause, 0);
+  }
+}
+
+static void run_undo(void) {
+  const char *step = text_of(orders->undo);
+  for (uint32_t i = 0; i < orders->undo.count; i++, step = next_text(step)) {
+    if (text_starts(step, "umount ")) SYS(umount2, step + 7, MNT_DETACH);
+    else if (text_starts(step, "rmdir ")) remove_folder(step + 6);
+  }
+}
+
+// What the client decides about a program that has ended already.
+static void await_fate(enum fate *fate) {
+  struct message message;
+  while (*fate == FATE_OPEN) {
+    int got = receive_message(FD_CONTROL, &message, 0);
+    if (got != 1) *fate = FATE_ABANDONED;
+    else if (message.kind == MESSAGE_COMMIT) *fate = FATE_COMMITTED;
+    else if (message.kind == MESSAGE_DONE) *fate = FATE_DONE;
+  }
+}
+
+// A JavaScript process in our place (and with our lock on the container's folder) that removes the container.
+__attribute__((noreturn)) static void become_reaper(void) {
+  char **argv = texts_of(orders->reaper), **env = texts_of(orders->reaper_env);
+  if (argv && env) SYS(execve, "/proc/self/exe", argv, env);
+  leave(125);
+}
+
+// Undoes the start. A container that goes with its program is then removed by the client, where there is one.
+__attribute__((noreturn)) static void end_container(enum fate fate, int code) {
+  if (fate == FATE_COMMITTED) write_reports(code);
+  int stays = fate == FATE_COMMITTED && !has_flag(FLAG_AUTO_REMOVE);
+  // nobody waits for the unmounting of a container that stays: it syncs the upper layer's file system
+  if (stays) send_message(FD_CONTROL, MESSAGE_EXITED, code, 0, 0);
+  run_undo();
+  if (stays) leave(0);
+  send_message(FD_CONTROL, MESSAGE_EXITED, code, 0, 0);
+  if (fate == FATE_COMMITTED) fate = FATE_OPEN;
+  await_fate(&fate);
+  if (fate == FATE_ABANDONED) become_reaper();
+  leave(0);
+}
+
+// What a terminal or a stray `kill` sends must not end the container's parent.
+static void ignore_signals(void) {
+  static const int ignored[] = {SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTERM};
+  uint64_t act[4] = {1, 0, 0, 0};
+  for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++) SYS(rt_sigaction, ignored[i], act, 0, 8);
+}
+
+// The container's parent for its whole life.
+__attribute__((noreturn)) void monitor_main(void) {
+  struct stdio stdio;
+  int pidfd = -1;
+  enum fate fate = FATE_OPEN;
+  name_process("mydocker:mon");
+  ignore_signals();
+  long result = make_stdio(&stdio);
+  if (result < 0) fail(FD_CONTROL, STAGE_PIPE, result);
+  uint64_t into = has_flag(FLAG_INTO_CGROUP) ? CLONE_INTO_CGROUP : 0;
+  long pid = new_process(orders->clone_flags | into, &pidfd);
+  if (pid == 0) init_main(&stdio);
+  if (pid < 0) fail(FD_CONTROL, STAGE_CLONE, pid);
+  SYS(close, FD_CHANNEL);
+  if (into) SYS(close, FD_CGROUP);
+  // a lock of this process on the log tells `ps`, in one look at /proc/locks, that the container runs
+  SYS(flock, FD_LOG, LOCK_EX);
+  close_program_ends(&stdio);
+  SYS(chdir, "/");
+  send_message(FD_CONTROL, MESSAGE_CREATED, (int32_t)pid, 0, 0);
+  int code = pump(&stdio, pidfd, (int)pid, &fate);
+  await_fate(&fate);
+  end_container(fate, code);
+}

@@ -1,0 +1,115 @@
+#include "shim.h"
+
+struct cap_header {
+  uint32_t version;
+  int pid;
+};
+struct cap_data {
+  uint32_t effective, permitted, inheritable;
+};
+#define CAPABILITY_VERSION_3 0x20080522
+
+// capabilities(7): the bounding set while CAP_SETPCAP is there, the rest once the user is set.
+static void drop_bounding(void) {
+  for (int cap = 0; cap < 64; cap++)
+    if (!(orders->cap_bounding >> cap & 1) && SYS(prctl, PR_CAPBSET_DROP, cap, 0, 0, 0) == -EINVAL) break;
+}
+
+static long set_capabilities(void) {
+  struct cap_header header = {CAPABILITY_VERSION_3, 0};
+  struct cap_data data[2];
+  for (int half = 0; half < 2; half++) {
+    data[half].effective = (uint32_t)(orders->cap_effective >> (32 * half));
+    data[half].permitted = (uint32_t)(orders->cap_permitted >> (32 * half));
+    data[half].inheritable = (uint32_t)(orders->cap_inheritable >> (32 * half));
+  }
+  long result = SYS(capset, &header, data);
+  SYS(prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+  for (int cap = 0; cap < 64 && result >= 0; cap++)
+    if (orders->cap_ambient >> cap & 1) result = SYS(prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0);
+  return result;
+}
+
+// Groups before the user: afterwards there is no right to set them any more.
+static void become_user(void) {
+  long result = SYS(setgroups, orders->groups.count, text_of(orders->groups));
+  if (result >= 0) result = SYS(setresgid, orders->gid, orders->gid, orders->gid);
+  if (result < 0) fail(FD_CHANNEL, STAGE_GROUPS, result);
+  SYS(prctl, PR_SET_KEEPCAPS, 1, 0, 0, 0);
+  result = SYS(setresuid, orders->uid, orders->uid, orders->uid);
+  if (result < 0) fail(FD_CHANNEL, STAGE_USER, result);
+}
+
+// What the client or Bun ignored must not be ignored in the container: dispositions outlive execve.
+static void reset_signals(void) {
+  uint64_t act[4] = {0, 0, 0, 0}, none = 0;
+  for (int signal = 1; signal <= 64; signal++) SYS(rt_sigaction, signal, act, 0, 8);
+  SYS(rt_sigprocmask, SIG_SETMASK, &none, 0, 8);
+}
+
+// execvp(3) with the new environment's PATH. ENOENT where no folder has it, EACCES where only files
+// that may not be run were found.
+static long exec_found(char **argv, char **env) {
+  const char *name = argv[0];
+  for (const char *c = name; *c; c++)
+    if (*c == '/') return SYS(execve, name, argv, env);
+  const char *path = "";
+  for (char **entry = env; *entry; entry++)
+    if (text_starts(*entry, "PATH=")) path = *entry + 5;
+  long worst = -ENOENT;
+  size_t name_length = text_length(name);
+  char full[4096];
+  while (*path && name_length) {
+    size_t length = 0;
+    while (path[length] && path[length] != ':') length++;
+    if (length > 0 && length + name_length + 2 <= sizeof full) {
+      copy(full, path, length);
+      full[length] = '/';
+      copy(full + length + 1, name, name_length + 1);
+      long result = SYS(execve, full, argv, env);
+      if (result != -ENOENT && result != -ENOTDIR && result != -EACCES) return result;
+      if (result == -EACCES) worst = result;
+    }
+    path += length + (path[length] == ':');
+  }
+  return worst;
+}
+
+// cgroup v1: "0" to `tasks` moves the caller alone and needs no lock over all processes, which
+// cgroup.procs would take at the price of an RCU grace period (6 ms here).
+void join_cgroups(void) {
+  const char *path = text_of(orders->joins);
+  for (uint32_t i = 0; i < orders->joins.count; i++, path = next_text(path)) {
+    long fd = SYS(openat, AT_FDCWD, path, O_WRONLY | O_CLOEXEC);
+    long result = fd < 0 ? fd : SYS(write, fd, "0", 1);
+    if (result < 0) fail(FD_CHANNEL, STAGE_CGROUP, result);
+    SYS(close, fd);
+  }
+}
+
+__attribute__((noreturn)) void run_program(const struct stdio *stdio) {
+  SYS(setsid);
+  // a session keyring of its own: the caller's keys are not the container's
+  SYS(keyctl, 1, 0);
+  take_stdio(stdio);
+  long result = has_flag(FLAG_TTY) ? SYS(ioctl, 0, TIOCSCTTY, 0) : 0;
+  if (result < 0) fail(FD_CHANNEL, STAGE_TERMINAL, result);
+  SYS(close_range, FD_CONTROL, FD_CHANNEL - 1, 0);
+  SYS(close_range, FD_CHANNEL + 1, ~0u, 0);
+  SYS(fcntl, FD_CHANNEL, F_SETFD, FD_CLOEXEC);
+  SYS(umask, orders->umask);
+  const char *cwd = text_of(orders->cwd);
+  // root may enter folders that the user may not, and on NFS the other way round: try as both
+  long entered = SYS(chdir, cwd);
+  drop_bounding();
+  become_user();
+  if (entered < 0) entered = SYS(chdir, cwd);
+  if (entered < 0) fail(FD_CHANNEL, STAGE_CWD, entered);
+  result = set_capabilities();
+  if (result < 0) fail(FD_CHANNEL, STAGE_CAPABILITIES, result);
+  char **argv = texts_of(orders->argv), **env = texts_of(orders->env);
+  if (!argv || !env) fail(FD_CHANNEL, STAGE_MEMORY, -ENOMEM);
+  reset_signals();
+  send_message(FD_CHANNEL, MESSAGE_EXECING, 0, 0, 0);
+  fail(FD_CHANNEL, STAGE_EXEC, exec_found(argv, env));
+}

@@ -1,0 +1,173 @@
+#include "shim.h"
+
+#define CHUNK 16384
+// A blocking pipe that polls writable takes this much without blocking (PIPE_BUF).
+#define STEP 4096
+#define CTRL_P 0x10
+#define CTRL_Q 0x11
+
+// Bytes on their way from one descriptor to another; -1 is an end that is closed, or not wanted.
+struct flow {
+  int from, to;
+  uint32_t start, end;
+  uint8_t *data;
+};
+
+static uint8_t out_data[CHUNK], err_data[CHUNK], in_data[2 * STEP], typed[STEP];
+static struct flow out, err, in;
+static int control, held_ctrl_p;
+
+static int waiting(const struct flow *flow) {
+  return flow->end > flow->start;
+}
+
+static void stop_flow(struct flow *flow) {
+  flow->to = -1;
+  flow->start = flow->end = 0;
+}
+
+// Writes what it can. The reader of the client's stdout going away ends only the copying to it.
+static void flush(struct flow *flow) {
+  uint32_t length = flow->end - flow->start;
+  long wrote = SYS(write, flow->to, flow->data + flow->start, length < STEP ? length : STEP);
+  if (wrote > 0) flow->start += (uint32_t)wrote;
+  else if (wrote != -EAGAIN && wrote != -EINTR) stop_flow(flow);
+}
+
+// Reads a chunk of the program's output, logs it, keeps it for the client. 0 when there is none now.
+static int take_output(struct flow *flow, int stream) {
+  long got = SYS(read, flow->from, flow->data, CHUNK);
+  if (got == -EAGAIN || got == -EINTR) return 0;
+  if (got <= 0) {
+    // a pty answers EIO while no process has its other side open
+    if (!has_flag(FLAG_TTY)) SYS(close, flow->from);
+    flow->from = -1;
+    return 0;
+  }
+  if (has_flag(FLAG_LOG)) log_feed(stream, flow->data, (size_t)got);
+  flow->start = 0;
+  flow->end = flow->to < 0 ? 0 : (uint32_t)got;
+  return 1;
+}
+
+static void end_input(void) {
+  in.from = -1;
+  if (!has_flag(FLAG_TTY) && in.to >= 0) SYS(close, in.to);
+  stop_flow(&in);
+}
+
+// The client is gone or has left: nothing is copied from or to it any more.
+static void detach_client(void) {
+  stop_flow(&out);
+  stop_flow(&err);
+  if (in.from >= 0) end_input();
+  for (int fd = 0; fd < 3; fd++) SYS(close, fd);
+}
+
+// Reads what the user typed or piped in; on a terminal Ctrl-P Ctrl-Q leaves the container running.
+static void take_input(void) {
+  long got = SYS(read, in.from, typed, STEP);
+  if (got == -EAGAIN || got == -EINTR) return;
+  if (got <= 0) {
+    end_input();
+    return;
+  }
+  in.start = in.end = 0;
+  for (long i = 0; i < got; i++) {
+    if (has_flag(FLAG_TTY) && held_ctrl_p && typed[i] == CTRL_Q) {
+      send_message(control, MESSAGE_DETACHED, 0, 0, 0);
+      detach_client();
+      return;
+    }
+    if (held_ctrl_p) in_data[in.end++] = CTRL_P;
+    held_ctrl_p = has_flag(FLAG_TTY) && typed[i] == CTRL_P;
+    if (!held_ctrl_p) in_data[in.end++] = typed[i];
+  }
+}
+
+static void take_message(int pidfd, enum fate *fate) {
+  struct message message;
+  int got = receive_message(control, &message, MSG_DONTWAIT);
+  if (got == -EAGAIN) return;
+  if (got != 1) {
+    // before COMMIT the container is half-made and goes with its maker
+    if (*fate == FATE_OPEN) {
+      SYS(pidfd_send_signal, pidfd, SIGKILL, 0, 0);
+      *fate = FATE_ABANDONED;
+    }
+    control = -1;
+    detach_client();
+  } else if (message.kind == MESSAGE_SIGNAL) {
+    SYS(pidfd_send_signal, pidfd, message.a, 0, 0);
+  } else if (message.kind == MESSAGE_COMMIT) {
+    *fate = FATE_COMMITTED;
+  } else if (message.kind == MESSAGE_DONE) {
+    *fate = FATE_DONE;
+  }
+}
+
+static struct pollfd *watch(struct pollfd *list, int *count, int fd, short events) {
+  list[*count] = (struct pollfd){fd, events, 0};
+  return &list[(*count)++];
+}
+
+// Output is read only when the last chunk has reached the client, so a slow reader slows the program
+// and nothing piles up here.
+static struct pollfd *watch_output(struct pollfd *list, int *count, struct flow *flow) {
+  if (waiting(flow)) return watch(list, count, flow->to, POLLOUT);
+  return flow->from < 0 ? NULL : watch(list, count, flow->from, POLLIN);
+}
+
+static struct pollfd *watch_input(struct pollfd *list, int *count) {
+  if (waiting(&in)) return watch(list, count, in.to, POLLOUT);
+  return in.from < 0 || in.to < 0 ? NULL : watch(list, count, in.from, POLLIN);
+}
+
+static void move_output(struct flow *flow, int stream, const struct pollfd *seen) {
+  if (!seen || !seen->revents) return;
+  if (waiting(flow)) flush(flow);
+  else take_output(flow, stream);
+}
+
+static int exit_code(int pid) {
+  int status = 0;
+  while (SYS(wait4, pid, &status, WALL, 0) == -EINTR) continue;
+  return status & 0x7f ? 128 + (status & 0x7f) : status >> 8 & 0xff;
+}
+
+static void start_flows(const struct stdio *stdio) {
+  int attached = has_flag(FLAG_ATTACHED);
+  out = (struct flow){stdio->out_read, attached ? 1 : -1, 0, 0, out_data};
+  err = (struct flow){stdio->err_read, attached ? 2 : -1, 0, 0, err_data};
+  in = (struct flow){has_flag(FLAG_ATTACH_STDIN) ? 0 : -1, stdio->in_write, 0, 0, in_data};
+  control = FD_CONTROL;
+}
+
+// Runs until the program has ended and its output is delivered; returns its exit code, 128+n for a signal.
+int pump(const struct stdio *stdio, int pidfd, int pid, enum fate *fate) {
+  int code = -1;
+  start_flows(stdio);
+  for (;;) {
+    struct pollfd list[6];
+    int count = 0;
+    struct pollfd *seen_pid = code < 0 ? watch(list, &count, pidfd, POLLIN) : NULL;
+    struct pollfd *seen_control = control < 0 ? NULL : watch(list, &count, control, POLLIN);
+    struct pollfd *seen_out = watch_output(list, &count, &out), *seen_err = watch_output(list, &count, &err);
+    struct pollfd *seen_in = code < 0 ? watch_input(list, &count) : NULL;
+    int drain = code >= 0 && !waiting(&out) && !waiting(&err);
+    struct timespec now = {0, 0};
+    long ready = SYS(ppoll, list, count, drain ? &now : 0, 0, 8);
+    if (ready < 0) continue;
+    if (drain && !(seen_out && seen_out->revents) && !(seen_err && seen_err->revents)) break;
+    move_output(&out, LOG_STDOUT, seen_out);
+    move_output(&err, LOG_STDERR, seen_err);
+    if (seen_in && seen_in->revents) {
+      if (waiting(&in)) flush(&in);
+      else take_input();
+    }
+    if (seen_control && seen_control->revents) take_message(pidfd, fate);
+    if (seen_pid && seen_pid->revents) code = exit_code(pid);
+  }
+  log_end();
+  return code;
+}

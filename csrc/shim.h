@@ -1,0 +1,53 @@
+// What the files of the shim share. One process has one set of orders and one role.
+#ifndef SHIM_H
+#define SHIM_H
+#include "sys.h"
+#include "wire.h"
+
+extern const struct orders *orders;
+
+// orders.c: reading what TypeScript wrote
+const char *text_of(struct span span);
+char **texts_of(struct span span);
+const char *next_text(const char *text);
+int has_flag(uint32_t flag);
+
+// message.c: the two sockets
+int send_message(int fd, int32_t kind, int32_t a, int32_t b, int32_t c);
+int receive_message(int fd, struct message *message, int flags);
+__attribute__((noreturn)) void fail(int fd, int stage, long result);
+
+// process.c: making processes
+long new_process(uint64_t flags, int *pidfd);
+__attribute__((noreturn)) void leave(int code);
+void name_process(const char *name);
+
+// stdio.c: the program's own ends of its standard streams
+struct stdio {
+  int in_read, in_write, out_read, out_write, err_read, err_write;
+};
+long make_stdio(struct stdio *stdio);
+void take_stdio(const struct stdio *stdio);
+void close_program_ends(const struct stdio *stdio);
+
+// What is to become of what the client is making: still open, to outlive the client, the client's to
+// remove, or left behind by a client that died.
+enum fate { FATE_OPEN, FATE_COMMITTED, FATE_DONE, FATE_ABANDONED };
+
+// pump.c: carries bytes between the client, the program and the log until the program ends
+int pump(const struct stdio *stdio, int pidfd, int pid, enum fate *fate);
+
+// log.c: Docker's json-file format
+enum { LOG_STDOUT, LOG_STDERR };
+void log_feed(int stream, const uint8_t *data, size_t length);
+void log_end(void);
+size_t format_time(char *to);
+
+// program.c: the last steps before the user's program, and it
+__attribute__((noreturn)) void run_program(const struct stdio *stdio);
+void join_cgroups(void);
+
+// the roles
+__attribute__((noreturn)) void monitor_main(void);
+__attribute__((noreturn)) void enter_main(void);
+#endif

@@ -1,0 +1,134 @@
+// The kernel without a C library: the shim runs between clone and execve, and in processes that must
+// stay tiny, so it calls nothing that may lock, allocate or keep state.
+#ifndef SYS_H
+#define SYS_H
+#include <stddef.h>
+#include <stdint.h>
+#include <asm/unistd.h>
+#include <linux/errno.h>
+
+#if defined(__x86_64__)
+static inline long sys6(long n, long a, long b, long c, long d, long e, long f) {
+  long result;
+  register long r10 __asm__("r10") = d;
+  register long r8 __asm__("r8") = e;
+  register long r9 __asm__("r9") = f;
+  __asm__ volatile("syscall" : "=a"(result) : "a"(n), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+                   : "rcx", "r11", "memory");
+  return result;
+}
+#elif defined(__aarch64__)
+static inline long sys6(long n, long a, long b, long c, long d, long e, long f) {
+  register long x8 __asm__("x8") = n;
+  register long x0 __asm__("x0") = a;
+  register long x1 __asm__("x1") = b;
+  register long x2 __asm__("x2") = c;
+  register long x3 __asm__("x3") = d;
+  register long x4 __asm__("x4") = e;
+  register long x5 __asm__("x5") = f;
+  __asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5) : "memory");
+  return x0;
+}
+#else
+#error "only x86-64 and arm64"
+#endif
+
+// Up to six arguments, each a number or a pointer; the result is negative errno on failure.
+#define SYS(n, ...) SYS_(n, ##__VA_ARGS__, 0, 0, 0, 0, 0, 0)
+#define SYS_(n, a, b, c, d, e, f, ...) \
+  sys6(__NR_##n, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
+
+// linux/*.h and asm/*.h constants that the shim uses, by their kernel names.
+#define AT_FDCWD (-100)
+#define AT_REMOVEDIR 0x200
+#define O_RDONLY 0
+#define O_WRONLY 1
+#define O_RDWR 2
+#define O_CREAT 0100
+#define O_TRUNC 01000
+#define O_NONBLOCK 04000
+#define O_CLOEXEC 02000000
+#define F_SETFD 2
+#define F_SETFL 4
+#define FD_CLOEXEC 1
+#define LOCK_EX 2
+#define CLONE_PARENT 0x00008000
+#define CLONE_PIDFD 0x00001000
+#define CLONE_NEWNS 0x00020000
+#define CLONE_NEWCGROUP 0x02000000
+#define CLONE_NEWUTS 0x04000000
+#define CLONE_NEWIPC 0x08000000
+#define CLONE_NEWPID 0x20000000
+#define CLONE_NEWNET 0x40000000
+#define CLONE_INTO_CGROUP 0x200000000ull
+#define MS_NOSUID 2
+#define MS_NODEV 4
+#define MS_NOEXEC 8
+#define MS_REC 16384
+#define MS_PRIVATE (1 << 18)
+#define MNT_DETACH 2
+#define SIGKILL 9
+#define SIGHUP 1
+#define SIGINT 2
+#define SIGQUIT 3
+#define SIGPIPE 13
+#define SIGTERM 15
+#define SIGCHLD 17
+#define SIG_SETMASK 2
+#define WALL 0x40000000
+#define POLLIN 1
+#define POLLOUT 4
+#define POLLERR 8
+#define POLLHUP 16
+#define PR_SET_PDEATHSIG 1
+#define PR_SET_DUMPABLE 4
+#define PR_SET_KEEPCAPS 8
+#define PR_SET_NAME 15
+#define PR_CAPBSET_DROP 24
+#define PR_SET_NO_NEW_PRIVS 38
+#define PR_CAP_AMBIENT 47
+#define PR_CAP_AMBIENT_RAISE 2
+#define PR_CAP_AMBIENT_CLEAR_ALL 4
+#define TIOCSCTTY 0x540E
+#define TIOCGWINSZ 0x5413
+#define TIOCSWINSZ 0x5414
+#define PROT_READ 1
+#define PROT_WRITE 2
+#define MAP_PRIVATE 2
+#define MAP_ANONYMOUS 0x20
+#define SEEK_END 2
+#define MSG_DONTWAIT 0x40
+#define MSG_NOSIGNAL 0x4000
+#define CLOCK_REALTIME 0
+
+struct timespec {
+  long sec, nsec;
+};
+struct pollfd {
+  int fd;
+  short events, revents;
+};
+
+static inline size_t text_length(const char *s) {
+  size_t n = 0;
+  while (s[n]) n++;
+  return n;
+}
+
+static inline int text_starts(const char *s, const char *prefix) {
+  while (*prefix)
+    if (*s++ != *prefix++) return 0;
+  return 1;
+}
+
+static inline void copy(void *to, const void *from, size_t n) {
+  char *t = to;
+  const char *f = from;
+  while (n--) *t++ = *f++;
+}
+
+static inline void clear(void *at, size_t n) {
+  char *p = at;
+  while (n--) *p++ = 0;
+}
+#endif

@@ -1,0 +1,77 @@
+import { readFileSync } from "node:fs";
+import { cpus, release, totalmem } from "node:os";
+import { listAll } from "../../container/store.ts";
+import { listImages } from "../../image/store.ts";
+import { print } from "../../linux/process.ts";
+import { cgroupLayout } from "../../runtime/cgroup/layout.ts";
+import type { Command } from "../command.ts";
+import { enginePaths } from "../engine.ts";
+import { renderTemplate } from "../template.ts";
+import { humanSize } from "../units.ts";
+import { VERSION } from "../version.ts";
+
+/** `info`: the engine and the host. */
+export const command: Command = {
+  name: "info",
+  summary: "Show facts about the engine and the host",
+  usage: "[OPTIONS]",
+  flags: [{ name: "format", short: "f", kind: "string", value: "TEMPLATE", help: "json, or a Go template" }],
+  args: { min: 0, max: 0 },
+  interspersed: true,
+  run: (input) => {
+    const facts = gather();
+    const format = input.text("format");
+    if (format !== undefined)
+      print(1, `${format === "json" ? JSON.stringify(facts) : renderTemplate(format, facts)}\n`);
+    else
+      print(
+        1,
+        ` Containers: ${facts.Containers}
+  Running: ${facts.ContainersRunning}
+  Stopped: ${facts.ContainersStopped}
+ Images: ${facts.Images}
+ Version: ${facts.ServerVersion}
+ Storage Driver: ${facts.Driver}
+ Cgroup Version: ${facts.CgroupVersion}
+ Kernel Version: ${facts.KernelVersion}
+ Operating System: ${facts.OperatingSystem}
+ Architecture: ${facts.Architecture}
+ CPUs: ${facts.NCPU}
+ Total Memory: ${humanSize(facts.MemTotal)}
+ Root Dir: ${facts.DockerRootDir}
+`,
+      );
+    return 0;
+  },
+};
+
+function gather(): Record<string, string | number> & { MemTotal: number } {
+  const paths = enginePaths();
+  const containers = listAll(paths);
+  const running = containers.filter(({ state }) => state.status === "running").length;
+  return {
+    Containers: containers.length,
+    ContainersRunning: running,
+    ContainersPaused: 0,
+    ContainersStopped: containers.length - running,
+    Images: listImages(paths.root).length,
+    ServerVersion: VERSION,
+    Driver: "overlay2",
+    CgroupVersion: String(cgroupLayout().version),
+    KernelVersion: release(),
+    OperatingSystem: distribution(),
+    OSType: "linux",
+    Architecture: process.arch === "x64" ? "x86_64" : "aarch64",
+    NCPU: cpus().length,
+    MemTotal: totalmem(),
+    DockerRootDir: paths.root,
+  };
+}
+
+function distribution(): string {
+  try {
+    return /^PRETTY_NAME="?([^"\n]*)/m.exec(readFileSync("/etc/os-release", "utf8"))?.[1] ?? "Linux";
+  } catch {
+    return "Linux";
+  }
+}

@@ -1,0 +1,60 @@
+import { heldLocks } from "../../container/liveness.ts";
+import { inspectContainer } from "../../container/inspect.ts";
+import type { Paths } from "../../container/paths.ts";
+import { findId, presentState, readContainer } from "../../container/store.ts";
+import { EngineError } from "../../linux/errors.ts";
+import { print } from "../../linux/process.ts";
+import type { Command, Parsed } from "../command.ts";
+import { enginePaths } from "../engine.ts";
+import { describeError } from "../errors.ts";
+import { inspectImage } from "../image-listing.ts";
+import { renderTemplate } from "../template.ts";
+
+/** `inspect`: all that is known of containers and images, in Docker's form. */
+export const command: Command = {
+  name: "inspect",
+  summary: "Show all that is known of containers or images, as JSON",
+  usage: "[OPTIONS] NAME [NAME...]",
+  flags: [
+    { name: "format", short: "f", kind: "string", value: "TEMPLATE", help: "json, or a Go template such as {{json .GraphDriver}}" },
+    { name: "type", kind: "string", value: "TYPE", help: "Only container, or only image" },
+  ],
+  args: { min: 1, max: Number.POSITIVE_INFINITY },
+  interspersed: true,
+  completes: "containers",
+  examples: ["mydocker inspect c1", "mydocker inspect -f '{{.State.Pid}}' c1", "mydocker inspect -f '{{json .GraphDriver}}' c1"],
+  run,
+};
+
+function run(input: Parsed): number {
+  const paths = enginePaths();
+  const format = input.text("format");
+  const found: object[] = [];
+  let failed = 0;
+  for (const name of input.args) {
+    try {
+      found.push(inspectOne(paths, name, input.text("type")));
+    } catch (error) {
+      const { message, exitCode } = describeError(error);
+      print(2, `mydocker: ${message}\n`);
+      failed = exitCode;
+    }
+  }
+  if (format === undefined) print(1, `${JSON.stringify(found, null, 4)}\n`);
+  else for (const one of found) print(1, `${format === "json" ? JSON.stringify(one) : renderTemplate(format, one)}\n`);
+  return failed;
+}
+
+function inspectOne(paths: Paths, name: string, type: string | undefined): object {
+  if (type !== "image") {
+    try {
+      const container = readContainer(paths, findId(paths, name));
+      return inspectContainer(paths, container, presentState(paths, container.record, heldLocks()));
+    } catch (error) {
+      if (type === "container" || !(error instanceof EngineError) || !error.message.startsWith("No such")) throw error;
+    }
+  }
+  const image = inspectImage(paths, name);
+  if (image) return image;
+  throw new EngineError(`No such ${type === "image" ? "image" : "container or image"}: ${name}`, 1);
+}

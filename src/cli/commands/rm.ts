@@ -1,0 +1,31 @@
+import { collectGarbage, removeContainer } from "../../container/remove.ts";
+import { EngineError } from "../../linux/errors.ts";
+import type { Command } from "../command.ts";
+import { forEach } from "../each.ts";
+import { enginePaths } from "../engine.ts";
+
+/** `rm`: containers with all that belongs to them. */
+export const command: Command = {
+  name: "rm",
+  summary: "Remove containers",
+  usage: "[OPTIONS] CONTAINER [CONTAINER...]",
+  flags: [{ name: "force", short: "f", kind: "bool", help: "Kill running ones first; a missing one is no error" }],
+  args: { min: 1, max: Number.POSITIVE_INFINITY },
+  interspersed: true,
+  completes: "containers",
+  examples: ["mydocker rm c1", "mydocker rm -f c1 c2"],
+  run: async (input) => {
+    const paths = enginePaths();
+    const force = input.bool("force");
+    const code = await forEach(input.args, "parallel", async (name) => {
+      try {
+        await removeContainer(paths, name, force);
+      } catch (error) {
+        // as Docker: what is not there is as good as removed
+        if (!force || !(error instanceof EngineError) || !error.message.startsWith("No such container")) throw error;
+      }
+    });
+    collectGarbage(paths);
+    return code;
+  },
+};

@@ -1,0 +1,128 @@
+import { attach } from "../../container/attach.ts";
+import { type RunOptions, runContainer } from "../../container/create.ts";
+import type { Limits, NetworkMode } from "../../container/record.ts";
+import { removeEnded } from "../../container/remove.ts";
+import { EngineError } from "../../linux/errors.ts";
+import { print } from "../../linux/process.ts";
+import { isTerminal } from "../../linux/tty.ts";
+import type { Command, Flag, Parsed } from "../command.ts";
+import { enginePaths } from "../engine.ts";
+import { readEnvironment } from "../environment.ts";
+import { UsageError } from "../errors.ts";
+import { parseCpus, parseCpuset, parseMemory, parseShares } from "../units.ts";
+import { parseVolume } from "../volume.ts";
+
+const flags: readonly Flag[] = [
+  { name: "detach", short: "d", kind: "bool", help: "Run in the background and print the container's id" },
+  { name: "interactive", short: "i", kind: "bool", help: "Keep stdin open" },
+  { name: "tty", short: "t", kind: "bool", help: "Give the program a terminal" },
+  { name: "name", kind: "string", value: "NAME", help: "Name the container" },
+  { name: "rm", kind: "bool", help: "Remove the container when it ends" },
+  { name: "env", short: "e", kind: "list", value: "KEY=VALUE", help: "Set a variable (KEY alone: the caller's value)" },
+  { name: "env-file", kind: "list", value: "FILE", help: "Read variables from a file" },
+  { name: "volume", short: "v", kind: "list", value: "HOST:CTR[:ro]", help: "Bind a folder or file of the host" },
+  { name: "memory", short: "m", kind: "string", value: "BYTES", help: "Memory limit (6m, 1g)" },
+  { name: "cpu-shares", short: "c", aliases: ["cpushare"], kind: "string", value: "N", help: "CPU shares against others (1024)" },
+  { name: "cpuset-cpus", aliases: ["cpuset"], kind: "string", value: "LIST", help: "CPUs it may run on (0-1,3)" },
+  { name: "cpus", aliases: ["cpu"], kind: "string", value: "N", help: "How many CPUs it may use (1.5)" },
+  { name: "pids-limit", kind: "int", value: "N", help: "How many processes it may have (2048; -1: no limit)" },
+  { name: "workdir", short: "w", kind: "string", value: "DIR", help: "Working folder in the container" },
+  { name: "user", short: "u", kind: "string", value: "USER[:GROUP]", help: "Run as this user" },
+  { name: "hostname", short: "h", kind: "string", value: "NAME", help: "Host name in the container" },
+  { name: "entrypoint", kind: "string", value: "PROGRAM", help: "Replace the image's entrypoint" },
+  { name: "network", aliases: ["net"], kind: "string", value: "MODE", help: "none (loopback only) or host" },
+  { name: "label", short: "l", kind: "list", value: "KEY=VALUE", help: "Put a label on the container" },
+  { name: "rootfs", kind: "bool", help: "IMAGE is a folder of the host, which stays unchanged" },
+];
+
+/** `run`: a new container from an image, or from a folder. */
+export const command: Command = {
+  name: "run",
+  summary: "Create a container and run a program in it",
+  usage: "[OPTIONS] IMAGE [COMMAND] [ARG...]",
+  flags,
+  args: { min: 1, max: Number.POSITIVE_INFINITY },
+  interspersed: false,
+  completes: "images",
+  examples: [
+    "mydocker run -it busybox sh",
+    "mydocker run -d -name c1 busybox top",
+    "mydocker run --rm -m 64m -v /srv/data:/data:ro busybox ls /data",
+    "mydocker run --rm --rootfs / uname -a",
+  ],
+  run,
+};
+
+async function run(input: Parsed): Promise<number> {
+  const options = readOptions(input);
+  const paths = enginePaths();
+  const running = await runContainer(paths, options);
+  if (options.detach) {
+    print(1, `${running.container.record.id}\n`);
+    return 0;
+  }
+  const end = await attach(running.shim, running.terminal, options.stdin);
+  if (end.exitCode === undefined) return 0;
+  if (options.autoRemove) removeEnded(paths, running);
+  return end.exitCode;
+}
+
+function readOptions(input: Parsed): RunOptions {
+  const [image = "", ...args] = input.args;
+  const terminal = input.bool("tty");
+  const stdin = input.bool("interactive");
+  const detach = input.bool("detach");
+  if (terminal && stdin && detach)
+    throw new UsageError("-it and -d exclude each other: a terminal needs somebody in front of it", 125);
+  if (terminal && stdin && !isTerminal(0)) throw new UsageError("the input device is not a TTY: leave -t out", 125);
+  const text = <K extends string>(key: K, flag: string): { [P in K]?: string } => {
+    const value = input.text(flag);
+    return (value === undefined ? {} : { [key]: value }) as { [P in K]?: string };
+  };
+  return {
+    image,
+    rootfs: input.bool("rootfs"),
+    args,
+    env: readEnvironment(input),
+    volumes: input.list("volume").map((volume) => parseVolume(volume, process.cwd())),
+    limits: readLimits(input),
+    network: readNetwork(input.text("network")),
+    labels: Object.fromEntries(input.list("label").map(splitLabel)),
+    terminal,
+    stdin,
+    detach,
+    autoRemove: input.bool("rm"),
+    ...text("name", "name"),
+    ...text("entrypoint", "entrypoint"),
+    ...text("workdir", "workdir"),
+    ...text("user", "user"),
+    ...text("hostname", "hostname"),
+  };
+}
+
+function readLimits(input: Parsed): Limits {
+  const memory = input.text("memory");
+  const cpus = input.text("cpus");
+  const shares = input.text("cpu-shares");
+  const cpuset = input.text("cpuset-cpus");
+  const pids = input.int("pids-limit");
+  return {
+    ...(memory !== undefined && { memory: parseMemory(memory) }),
+    ...(cpus !== undefined && { nanoCpus: parseCpus(cpus, navigator.hardwareConcurrency) }),
+    ...(shares !== undefined && { cpuShares: parseShares(shares) }),
+    ...(cpuset !== undefined && { cpuset: parseCpuset(cpuset) }),
+    // as Docker: zero and below lift the limit
+    ...(pids !== undefined && { pids: pids > 0 ? pids : -1 }),
+  };
+}
+
+function readNetwork(mode: string | undefined): NetworkMode {
+  if (mode === undefined || mode === "none") return "none";
+  if (mode === "host") return "host";
+  throw new EngineError(`cannot use network ${mode}: only none and host are there yet`);
+}
+
+function splitLabel(label: string): [string, string] {
+  const equals = label.indexOf("=");
+  return equals < 0 ? [label, ""] : [label.slice(0, equals), label.slice(equals + 1)];
+}

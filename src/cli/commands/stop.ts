@@ -1,0 +1,25 @@
+import { GRACE_SECONDS, stopContainer } from "../../container/stop.ts";
+import type { Command } from "../command.ts";
+import { forEach } from "../each.ts";
+import { enginePaths } from "../engine.ts";
+
+/** `stop`: the stop signal, a grace, then SIGKILL. */
+export const command: Command = {
+  name: "stop",
+  summary: "Stop running containers",
+  usage: "[OPTIONS] CONTAINER [CONTAINER...]",
+  flags: [{ name: "time", short: "t", aliases: ["timeout"], kind: "int", value: "SECONDS", help: "Wait so long before killing (10)" }],
+  args: { min: 1, max: Number.POSITIVE_INFINITY },
+  interspersed: true,
+  completes: "containers",
+  examples: ["mydocker stop c1", "mydocker stop -t 2 c1 c2"],
+  run: (input) => {
+    const seconds = input.int("time") ?? GRACE_SECONDS;
+    return forEach(input.args, "parallel", (name) => stopContainer(enginePaths(), name, graceOf(seconds)));
+  },
+};
+
+/** A negative time waits for as long as it takes, as with Docker. */
+export function graceOf(seconds: number): number {
+  return seconds < 0 ? Number.POSITIVE_INFINITY : seconds;
+}

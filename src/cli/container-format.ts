@@ -1,0 +1,75 @@
+import type { Paths } from "../container/paths.ts";
+import type { ContainerRecord, State } from "../container/record.ts";
+import { readContainer } from "../container/store.ts";
+import { shorten } from "./commands/ps.ts";
+import { statusOf } from "./filter.ts";
+import { formatRows } from "./format.ts";
+import { humanDuration } from "./units.ts";
+
+/** Docker's header for each field of a `table` format. */
+const HEADERS: Record<string, string> = {
+  ID: "CONTAINER ID",
+  Names: "NAMES",
+  Name: "NAME",
+  PID: "PID",
+  Image: "IMAGE",
+  Command: "COMMAND",
+  CreatedAt: "CREATED AT",
+  RunningFor: "CREATED",
+  State: "STATE",
+  Status: "STATUS",
+  Ports: "PORTS",
+  Size: "SIZE",
+  Labels: "LABELS",
+  Mounts: "MOUNTS",
+  Networks: "NETWORKS",
+};
+
+/** `ps --format`: each container with Docker's fields. What only the record tells is read when it is asked for. */
+export function formatContainers(paths: Paths, format: string, states: readonly State[], whole: boolean): string {
+  return formatRows(format, HEADERS, states.map((state) => fieldsOf(paths, state, whole)));
+}
+
+function fieldsOf(paths: Paths, state: State, whole: boolean): Record<string, unknown> {
+  let known: ContainerRecord | undefined;
+  const record = (): ContainerRecord => {
+    known ??= readContainer(paths, state.id).record;
+    return known;
+  };
+  const command = whole ? state.command : shorten(state.command, 20);
+  return {
+    ID: state.id,
+    Names: state.name,
+    Name: state.name,
+    PID: state.pid,
+    Image: state.image,
+    Command: `"${command}"`,
+    CreatedAt: state.createTime,
+    RunningFor: `${humanDuration(Date.now() - Date.parse(state.created))} ago`,
+    State: statusOf(state),
+    Status: describeStatus(state),
+    Ports: "",
+    get Labels(): string {
+      return Object.entries(record().labels)
+        .map(([key, value]) => `${key}=${value}`)
+        .join(",");
+    },
+    get Mounts(): string {
+      return record()
+        .volumes.map(({ source }) => source)
+        .join(",");
+    },
+    get Networks(): string {
+      return record().network;
+    },
+  };
+}
+
+/** "Up 2 minutes", "Exited (0) 3 seconds ago". */
+export function describeStatus(state: State): string {
+  const ago = (time: string): string => humanDuration(Date.now() - Date.parse(time));
+  const status = statusOf(state);
+  if (status === "running") return `Up ${ago(state.startedAt)}`;
+  if (status === "created") return "Created";
+  return `Exited (${state.exitCode})${state.finishedAt ? ` ${ago(state.finishedAt)} ago` : ""}`;
+}

@@ -1,0 +1,75 @@
+import type { Paths } from "../container/paths.ts";
+import type { State } from "../container/record.ts";
+import { findId, readContainer } from "../container/store.ts";
+import { UsageError } from "./errors.ts";
+
+type Test = (state: State) => boolean;
+
+/**
+ * What `ps --filter` means: values of one key are alternatives, different keys must all fit (labels all of them).
+ * Throws on a key that there is none of.
+ */
+export function containerFilter(paths: Paths, filters: readonly string[]): Test {
+  const byKey = new Map<string, Test[]>();
+  for (const filter of filters) {
+    const equals = filter.indexOf("=");
+    if (equals < 1) throw new UsageError(`invalid filter '${filter}': it must be KEY=VALUE`, 125);
+    const key = filter.slice(0, equals);
+    // labels must all be there, so each is a group of its own
+    const group = key === "label" ? filter : key;
+    byKey.set(group, [...(byKey.get(group) ?? []), testFor(paths, key, filter.slice(equals + 1))]);
+  }
+  const groups = [...byKey.values()];
+  return (state) => groups.every((tests) => tests.some((test) => test(state)));
+}
+
+function testFor(paths: Paths, key: string, value: string): Test {
+  const record = (state: State): ReturnType<typeof readContainer>["record"] => readContainer(paths, state.id).record;
+  switch (key) {
+    case "id":
+      return (state) => state.id.startsWith(value);
+    case "name":
+      return nameTest(value);
+    case "status":
+      return (state) => statusOf(state) === value || state.status === value;
+    case "exited":
+      return (state) => statusOf(state) === "exited" && String(state.exitCode) === value;
+    case "ancestor":
+      return (state) => state.image === value || state.image === `${value}:latest` || `${state.image}:latest` === value;
+    case "label":
+      return (state) => {
+        const [label = "", ...rest] = value.split("=");
+        const labels = record(state).labels;
+        return Object.hasOwn(labels, label) && (rest.length === 0 || labels[label] === rest.join("="));
+      };
+    case "volume":
+      return (state) => record(state).volumes.some((one) => one.source === value || one.destination === value);
+    case "before":
+    case "since": {
+      const { created } = readContainer(paths, findId(paths, value)).record;
+      return (state) => (key === "before" ? state.created < created : state.created > created);
+    }
+    default:
+      throw new UsageError(
+        `invalid filter '${key}': there are id, name, status, exited, ancestor, label, volume, before and since`,
+        125,
+      );
+  }
+}
+
+/** Docker takes the value as a regular expression that may fit anywhere in the name (with or without its slash). */
+function nameTest(value: string): Test {
+  let pattern: RegExp;
+  try {
+    pattern = new RegExp(value);
+  } catch {
+    throw new UsageError(`invalid filter 'name=${value}': it is no regular expression`, 125);
+  }
+  return (state) => pattern.test(state.name) || pattern.test(`/${state.name}`);
+}
+
+/** Docker's word for what a container does. */
+export function statusOf(state: State): string {
+  if (state.status === "running") return "running";
+  return state.startedAt === "" && state.finishedAt === "" ? "created" : "exited";
+}

@@ -1,0 +1,55 @@
+import { readable } from "../linux/socket.ts";
+import { SIGNALS } from "../linux/signals.ts";
+import { copyWindowSize, makeRaw } from "../linux/tty.ts";
+import { receiveMessage, type ShimProcess } from "../runtime/shim.ts";
+import { MESSAGE } from "../runtime/wire.ts";
+
+/** How an attached client's wait ended. */
+export interface AttachEnd {
+  /** The program's exit code; undefined where the user left it running. */
+  readonly exitCode: number | undefined;
+}
+
+/** What the client passes on to the program; those of a terminal come through the terminal instead. */
+const FORWARDED = ["SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGCONT", "SIGTSTP"] as const;
+/** What ends a client on a terminal: the terminal is put back first, the program goes on. */
+const ENDING = ["SIGHUP", "SIGTERM"] as const;
+
+/**
+ * Waits for the program at the shim's other end. Its bytes flow between the client's descriptors and the shim without
+ * this process, which only passes signals on and follows the size of its window.
+ */
+export async function attach(shim: ShimProcess, terminal: { master: number } | undefined, stdin: boolean): Promise<AttachEnd> {
+  const restore = terminal && stdin ? makeRaw(0) : undefined;
+  const forwarded = terminal ? [] : FORWARDED;
+  for (const name of forwarded)
+    process.on(name, () => shim.tell(shim.control, MESSAGE.signal, SIGNALS[name.slice(3)]));
+  if (terminal) {
+    copyWindowSize(0, terminal.master);
+    process.on("SIGWINCH", () => copyWindowSize(0, terminal.master));
+    for (const name of ENDING)
+      process.on(name, () => {
+        restore?.();
+        process.exit(128 + (SIGNALS[name.slice(3)] ?? 0));
+      });
+  }
+  try {
+    return await waitForEnd(shim);
+  } finally {
+    restore?.();
+  }
+}
+
+/** A signal interrupts the poll at once; its handler runs when the event loop gets its turn. */
+async function waitForEnd(shim: ShimProcess): Promise<AttachEnd> {
+  for (;;) {
+    if (!readable(shim.control, 1000)) {
+      await Bun.sleep(0);
+      continue;
+    }
+    const message = receiveMessage(shim.control, true);
+    if (message === undefined) return { exitCode: 137 };
+    if (message.kind === MESSAGE.exited) return { exitCode: message.a };
+    if (message.kind === MESSAGE.detached) return { exitCode: undefined };
+  }
+}

@@ -1,0 +1,194 @@
+import { isErrno } from "../linux/errno.ts";
+import { EngineError } from "../linux/errors.ts";
+import { close, lock, mkdir, mkdirAll, O, open, readlinkIfAny, symlink } from "../linux/file.ts";
+import { exists, isDirectory, statIfAny } from "../linux/stat.ts";
+import { findImage, type Image, type ImageConfig, resolveImage, withImagesShared } from "../image/store.ts";
+import { MESSAGE } from "../runtime/wire.ts";
+import { writeProvided } from "./etc.ts";
+import { makeOverlay } from "./overlay.ts";
+import type { Paths } from "./paths.ts";
+import { type ContainerRecord, type Limits, type NetworkMode, type Volume, writeContainer } from "./record.ts";
+import { collectGarbage, dispose } from "./remove.ts";
+import { DEFAULT_PIDS, firstEnvironment, makeProcess, makeSpec, mergeEnvironments, resourcesOf, withHome } from "./spec.ts";
+import { type Running, startContainer } from "./start.ts";
+import { NAME } from "./store.ts";
+import { resolveUserIn } from "./user.ts";
+
+/** What `run` was asked for, parsed and checked. */
+export interface RunOptions {
+  readonly name?: string;
+  /** An image's name, or with `rootfs` a folder of the host. */
+  readonly image: string;
+  readonly rootfs: boolean;
+  readonly args: readonly string[];
+  /** Replaces the image's; an empty text takes it away. */
+  readonly entrypoint?: string;
+  /** `K=V`, or `K` to take K out. */
+  readonly env: readonly string[];
+  readonly volumes: readonly Volume[];
+  readonly limits: Limits;
+  readonly workdir?: string;
+  readonly user?: string;
+  readonly hostname?: string;
+  readonly network: NetworkMode;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly terminal: boolean;
+  readonly stdin: boolean;
+  readonly detach: boolean;
+  readonly autoRemove: boolean;
+}
+
+/** Where a container's lower layers come from, and what its image says of its process. */
+type Source = Pick<Image, "id" | "layers" | "config">;
+
+/**
+ * Creates and starts a container. Returns once its program runs and its record is on disk, or throws with nothing
+ * left behind. Unpacks the image first where that is not done yet.
+ */
+export async function runContainer(paths: Paths, options: RunOptions): Promise<Running> {
+  if (options.name !== undefined && !NAME.test(options.name))
+    throw new EngineError(`invalid container name (${options.name}): only [a-zA-Z0-9][a-zA-Z0-9_.-]+ are allowed`);
+  if (!exists(paths.containers) || !exists(paths.run)) paths.make();
+  if (!options.rootfs && !findImage(paths.root, options.image))
+    await resolveImage(paths.root, paths.run, options.image);
+  return withImagesShared(paths.run, () => createAndStart(paths, options, sourceOf(paths, options)));
+}
+
+function sourceOf(paths: Paths, options: RunOptions): Source {
+  if (!options.rootfs) {
+    const image = findImage(paths.root, options.image);
+    if (image) return image;
+    throw new EngineError(`image ${options.image} was changed or removed while the container was being created`);
+  }
+  const folder = statIfAny(options.image);
+  if (!folder || !isDirectory(folder)) throw new EngineError(`cannot use ${options.image} as root file system: no such folder`);
+  return { id: "", layers: [options.image], config: {} };
+}
+
+function createAndStart(paths: Paths, options: RunOptions, source: Source): Running {
+  const id = newId();
+  mkdir(paths.container(id), 0o700);
+  const folderLock = open(paths.container(id), O.RDONLY | O.DIRECTORY);
+  lock(folderLock, true);
+  try {
+    const record = makeRecord(id, options, source);
+    takeName(paths, record.name, id);
+    for (const volume of record.volumes) mkdirIfNothing(volume.source);
+    makeOverlay(paths, id, record.layers);
+    const running = start(paths, record, options, source.config, folderLock);
+    if (!running.shim.tell(running.shim.control, MESSAGE.commit))
+      throw new EngineError("the container's monitor was killed while the container was being created");
+    return running;
+  } catch (error) {
+    dispose(paths, id);
+    throw error;
+  } finally {
+    close(folderLock);
+  }
+}
+
+/** Ten decimal digits, not beginning with 0 so that they stay ten in any spreadsheet. */
+function newId(): string {
+  const [high = 0, low = 0] = crypto.getRandomValues(new Uint32Array(2));
+  return String(1e9 + ((high * 2 ** 21 + (low >>> 11)) % 9e9));
+}
+
+/** Docker makes the host's folder of a volume where there is nothing. */
+function mkdirIfNothing(source: string): void {
+  if (!exists(source)) mkdirAll(source, 0o755);
+}
+
+/** Reserves a name for an id: a link that only one process can make. A name held by garbage is freed first. */
+function takeName(paths: Paths, name: string, id: string): void {
+  for (let tries = 0; tries < 2; tries++) {
+    try {
+      symlink(id, paths.name(name));
+      return;
+    } catch (error) {
+      if (!isErrno(error, "EEXIST")) throw error;
+      if (tries === 0) collectGarbage(paths);
+    }
+  }
+  const holder = readlinkIfAny(paths.name(name)) ?? "";
+  throw new EngineError(
+    `the name "${name}" is already in use by container "${holder}": remove it ('mydocker rm ${name}') or take another name`,
+  );
+}
+
+function makeRecord(id: string, options: RunOptions, source: Source): ContainerRecord {
+  const { config } = source;
+  const replaced = options.entrypoint !== undefined;
+  const entrypoint = replaced ? [options.entrypoint ?? ""].filter((part) => part !== "") : (config.Entrypoint ?? []);
+  const args = options.args.length > 0 ? options.args : replaced ? [] : (config.Cmd ?? []);
+  const command = [...entrypoint, ...args];
+  if (command.length === 0) throw new EngineError("no command was given, and the image names none");
+  return {
+    id,
+    name: options.name ?? id,
+    created: new Date().toISOString(),
+    image: options.rootfs ? "" : options.image,
+    imageId: source.id,
+    layers: source.layers,
+    entrypoint,
+    command,
+    user: options.user ?? config.User ?? "",
+    volumes: options.volumes,
+    limits: { pids: DEFAULT_PIDS, ...options.limits },
+    network: options.network,
+    stdin: options.stdin,
+    autoRemove: options.autoRemove,
+    stopSignal: config.StopSignal ?? "SIGTERM",
+    labels: { ...config.Labels, ...options.labels },
+  };
+}
+
+function start(
+  paths: Paths,
+  record: ContainerRecord,
+  options: RunOptions,
+  config: ImageConfig,
+  folderLock: number,
+): Running {
+  const { id } = record;
+  const hostname = options.hostname ?? id;
+  return startContainer(paths, {
+    record,
+    cgroupsPath: `/mydocker-${id}`,
+    resources: resourcesOf(record.limits),
+    lock: folderLock,
+    attached: !options.detach,
+    attachStdin: !options.detach && options.stdin,
+    terminal: options.terminal,
+    describe: () => {
+      const identity = identityIn(paths.merged(id), record.user);
+      const env = mergeEnvironments([
+        firstEnvironment(hostname, options.terminal),
+        config.Env ?? [],
+        options.env,
+      ]);
+      const process = makeProcess(
+        {
+          args: record.command,
+          env: withHome(env, identity.home),
+          cwd: options.workdir ?? (config.WorkingDir || "/"),
+          terminal: options.terminal,
+        },
+        identity,
+      );
+      return { record, spec: makeSpec(paths, record, hostname, process) };
+    },
+    meanwhile: (container) => {
+      writeProvided(paths, id, hostname, undefined);
+      writeContainer(paths, container);
+    },
+  });
+}
+
+function identityIn(folder: string, user: string): ReturnType<typeof resolveUserIn> {
+  const root = open(folder, O.PATH | O.DIRECTORY);
+  try {
+    return resolveUserIn(root, user);
+  } finally {
+    close(root);
+  }
+}

@@ -1,0 +1,109 @@
+import { EngineError } from "../linux/errors.ts";
+import { close, O, open, openIn } from "../linux/file.ts";
+import { CLONE } from "../linux/mount.ts";
+import { openPidfd } from "../linux/process.ts";
+import { lstat, S_IFCHR, S_IFMT } from "../linux/stat.ts";
+import { copyWindowSize, openPty, type Pty } from "../linux/tty.ts";
+import { openGroup } from "../runtime/cgroup/group.ts";
+import { cgroupLayout } from "../runtime/cgroup/layout.ts";
+import { namespaceFlags, processOrders } from "../runtime/launch.ts";
+import { ShimError, ShimProcess } from "../runtime/shim.ts";
+import type { Process } from "../runtime/spec.ts";
+import { FLAG, MESSAGE, ROLE } from "../runtime/wire.ts";
+import { runningContainer } from "./kill.ts";
+import { isRunning } from "./liveness.ts";
+import type { Paths } from "./paths.ts";
+import { makeProcess, mergeEnvironments, withHome } from "./spec.ts";
+import { describeShimError } from "./start.ts";
+import { readContainer } from "./store.ts";
+import { resolveUserIn } from "./user.ts";
+
+/** What `exec` was asked for. */
+export interface ExecOptions {
+  readonly args: readonly string[];
+  readonly env: readonly string[];
+  readonly workdir?: string;
+  readonly user?: string;
+  readonly terminal: boolean;
+  readonly stdin: boolean;
+  readonly detach: boolean;
+}
+
+/** A command that has been executed in a container. */
+export interface Executing {
+  readonly shim: ShimProcess;
+  readonly terminal: Pty | undefined;
+}
+
+/** Runs a command in all namespaces and the cgroup of a running container; returns once it has been executed. */
+export function execInContainer(paths: Paths, reference: string, options: ExecOptions): Executing {
+  const { record, state } = runningContainer(paths, reference);
+  const { spec } = readContainer(paths, record.id);
+  const pid = Number(state.pid);
+  const pidfd = openPidfd(pid);
+  const root = open(`/proc/${pid}/root`, O.PATH | O.DIRECTORY);
+  // the descriptors are of the container only if its process still lives now that they are open
+  if (pidfd === undefined || !isRunning(state)) throw new EngineError(`container ${record.name} is not running`, 1);
+  const layout = cgroupLayout();
+  const group = openGroup(layout, spec.linux.cgroupsPath);
+  const terminal = options.terminal ? terminalIn(root) : undefined;
+  try {
+    if (terminal && !options.detach) copyWindowSize(0, terminal.master);
+    const shim = ShimProcess.start(
+      {
+        subject: pidfd,
+        ...(group.fd !== undefined && { cgroup: group.fd }),
+        ...(terminal && { ptyMaster: terminal.master, ptySlave: terminal.slave }),
+      },
+      !options.detach,
+    );
+    const process = execProcess(root, spec.process, record.user, options);
+    const flags =
+      (options.terminal ? FLAG.tty : 0) |
+      (options.stdin ? FLAG.stdin : 0) |
+      (options.detach ? 0 : FLAG.attached) |
+      (options.stdin && !options.detach ? FLAG.attachStdin : 0) |
+      (group.fd !== undefined ? FLAG.intoCgroup : 0);
+    // the cgroup namespace too: it exists by now
+    const cloneFlags = namespaceFlags(spec) | CLONE.NEWCGROUP;
+    shim.launch({ ...processOrders(process), role: ROLE.enter, flags, cloneFlags, joins: group.joins });
+    shim.expect(shim.control, MESSAGE.created);
+    shim.expectExecuted();
+    return { shim, terminal };
+  } catch (error) {
+    throw error instanceof ShimError ? describeShimError(error, options.args[0] ?? "") : error;
+  } finally {
+    for (const fd of [pidfd, root, group.fd, terminal?.slave]) if (fd !== undefined) close(fd);
+  }
+}
+
+/** The container's own process, with the command, user, folder and additions of this call. */
+function execProcess(root: number, base: Process, user: string, options: ExecOptions): Process {
+  const identity = resolveUserIn(root, options.user ?? user);
+  // another user has another home
+  const inherited = options.user === undefined ? base.env : base.env.filter((entry) => !entry.startsWith("HOME="));
+  const term = options.terminal ? ["TERM=xterm"] : [];
+  const env = mergeEnvironments([term, inherited, options.env]);
+  return makeProcess(
+    {
+      args: options.args,
+      env: withHome(env, identity.home),
+      cwd: options.workdir ?? base.cwd,
+      terminal: options.terminal,
+    },
+    identity,
+  );
+}
+
+/** A new terminal in the container's devpts. What stands there must be ptmx and no other device or FIFO. */
+function terminalIn(root: number): Pty {
+  const devpts = openIn(root, "/dev/pts", O.RDONLY | O.DIRECTORY);
+  try {
+    const { mode, rdevMajor, rdevMinor } = lstat("ptmx", devpts);
+    if ((mode & S_IFMT) !== S_IFCHR || rdevMajor !== 5 || rdevMinor !== 2)
+      throw new EngineError("cannot open a terminal: the container's /dev/pts/ptmx is not the terminal multiplexer");
+    return openPty(devpts);
+  } finally {
+    close(devpts);
+  }
+}

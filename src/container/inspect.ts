@@ -1,0 +1,96 @@
+import type { Paths } from "./paths.ts";
+import type { Container, ContainerRecord, State } from "./record.ts";
+
+const NEVER = "0001-01-01T00:00:00Z";
+
+/** A container as `docker inspect` shows it (field names of Docker's API, GraphDriver folders included). */
+export function inspectContainer(paths: Paths, { record, spec }: Container, state: State): object {
+  const { process } = spec;
+  return {
+    Id: record.id,
+    Created: record.created,
+    Path: record.command[0] ?? "",
+    Args: record.command.slice(1),
+    State: inspectState(state),
+    Image: record.imageId,
+    ResolvConfPath: `${paths.container(record.id)}/resolv.conf`,
+    HostnamePath: `${paths.container(record.id)}/hostname`,
+    HostsPath: `${paths.container(record.id)}/hosts`,
+    LogPath: paths.log(record.id),
+    Name: `/${record.name}`,
+    RestartCount: 0,
+    Driver: "overlay2",
+    Platform: "linux",
+    HostConfig: inspectHostConfig(record),
+    GraphDriver: {
+      Name: "overlay2",
+      Data: {
+        LowerDir: record.layers.join(":"),
+        MergedDir: paths.merged(record.id),
+        UpperDir: paths.upper(record.id),
+        WorkDir: paths.work(record.id),
+      },
+    },
+    Mounts: record.volumes.map((volume) => ({
+      Type: "bind",
+      Source: volume.source,
+      Destination: volume.destination,
+      Mode: volume.readOnly ? "ro" : "",
+      RW: !volume.readOnly,
+      Propagation: volume.propagation ?? "rprivate",
+    })),
+    Config: {
+      Hostname: spec.hostname,
+      User: record.user,
+      AttachStdin: record.stdin,
+      Tty: process.terminal,
+      OpenStdin: record.stdin,
+      Env: process.env,
+      Cmd: record.command.slice(record.entrypoint.length),
+      Entrypoint: record.entrypoint.length > 0 ? record.entrypoint : null,
+      Image: record.image,
+      WorkingDir: process.cwd,
+      Labels: record.labels,
+      StopSignal: record.stopSignal,
+    },
+    NetworkSettings: { IPAddress: "", Gateway: "", MacAddress: "", Ports: {}, Networks: {} },
+  };
+}
+
+function inspectState(state: State): object {
+  const running = state.status === "running";
+  return {
+    Status: running ? "running" : state.startedAt === "" && state.finishedAt === "" ? "created" : "exited",
+    Running: running,
+    Paused: false,
+    Restarting: false,
+    OOMKilled: false,
+    Dead: false,
+    Pid: running ? Number(state.pid) : 0,
+    ExitCode: state.exitCode,
+    Error: "",
+    StartedAt: state.startedAt || NEVER,
+    FinishedAt: state.finishedAt || NEVER,
+  };
+}
+
+function inspectHostConfig(record: ContainerRecord): object {
+  const { limits } = record;
+  return {
+    Binds: record.volumes.map((volume) => `${volume.source}:${volume.destination}${volume.readOnly ? ":ro" : ""}`),
+    NetworkMode: record.network,
+    AutoRemove: record.autoRemove,
+    Memory: limits.memory ?? 0,
+    MemorySwap: limits.memory === undefined ? 0 : limits.memory * 2,
+    CpuShares: limits.cpuShares ?? 0,
+    NanoCpus: limits.nanoCpus ?? 0,
+    CpusetCpus: limits.cpuset ?? "",
+    PidsLimit: limits.pids ?? null,
+    Privileged: false,
+    CapAdd: null,
+    CapDrop: null,
+    ReadonlyRootfs: false,
+    PortBindings: {},
+    RestartPolicy: { Name: "no", MaximumRetryCount: 0 },
+  };
+}

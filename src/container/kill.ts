@@ -1,0 +1,36 @@
+import { EngineError } from "../linux/errors.ts";
+import { close } from "../linux/file.ts";
+import { openPidfd, signalPidfd } from "../linux/process.ts";
+import { isRunning } from "./liveness.ts";
+import type { Paths } from "./paths.ts";
+import type { ContainerRecord, State } from "./record.ts";
+import { findId, readContainer, readState } from "./store.ts";
+
+/**
+ * Sends a signal to the first process of a container; false where it does not run. The pid is held by descriptor
+ * before its start time is checked, so that no other process can be hit.
+ */
+export function signalContainer(state: State | undefined, signal: number): boolean {
+  if (state?.status !== "running") return false;
+  const pidfd = openPidfd(Number(state.pid));
+  if (pidfd === undefined) return false;
+  try {
+    return isRunning(state) && signalPidfd(pidfd, signal);
+  } finally {
+    close(pidfd);
+  }
+}
+
+/** A container that must run: its record and present state, or "is not running". */
+export function runningContainer(paths: Paths, reference: string): { record: ContainerRecord; state: State } {
+  const { record } = readContainer(paths, findId(paths, reference));
+  const state = readState(paths, record.name);
+  if (isRunning(state) && state.id === record.id) return { record, state };
+  throw new EngineError(`container ${record.name} is not running; 'mydocker start ${record.name}' starts it`, 1);
+}
+
+/** `kill`: a signal to a running container. */
+export function killContainer(paths: Paths, reference: string, signal: number): void {
+  const { record, state } = runningContainer(paths, reference);
+  if (!signalContainer(state, signal)) throw new EngineError(`container ${record.name} is not running`, 1);
+}

@@ -1,0 +1,69 @@
+import { isErrno } from "../linux/errno.ts";
+import { EngineError } from "../linux/errors.ts";
+import { chmod, chown, mkdir, symlink } from "../linux/file.ts";
+import { removeTree } from "../linux/folder.ts";
+import { MNT_DETACH, mount, umount } from "../linux/mount.ts";
+import { stat } from "../linux/stat.ts";
+import type { Paths } from "./paths.ts";
+
+/** Makes overlay2/<id>: `lower` shows the image, `upper` and `work` are the container's own, `merged` its root. */
+export function makeOverlay(paths: Paths, id: string, layers: readonly string[]): void {
+  const folder = paths.overlay(id);
+  mkdir(folder, 0o700);
+  const top = layers[0];
+  if (top === undefined) throw new EngineError("a container needs at least one layer");
+  symlink(top, `${folder}/lower`);
+  mkdir(paths.upper(id), 0o755);
+  // the root folder of a merged view is the upper's: it takes after the image's
+  const { mode, uid, gid } = stat(top);
+  if ((mode & 0o7777) !== 0o755) chmod(paths.upper(id), mode & 0o7777);
+  if (uid !== 0 || gid !== 0) chown(paths.upper(id), uid, gid);
+  mkdir(paths.work(id), 0o700);
+  mkdir(paths.merged(id), 0o700);
+}
+
+/**
+ * Mounts the overlay on `merged` (kernel: filesystems/overlayfs). A container that goes with its program is mounted
+ * `volatile`: at its end its file system need not be synced.
+ */
+export function mountOverlay(paths: Paths, id: string, layers: readonly string[], throwaway: boolean): void {
+  const lower = layers.map(escapeOption).join(":");
+  const upper = `upperdir=${escapeOption(paths.upper(id))},workdir=${escapeOption(paths.work(id))}`;
+  const data = `lowerdir=${lower},${upper}`;
+  try {
+    mount("overlay", paths.merged(id), "overlay", 0, throwaway ? `${data},volatile` : data);
+  } catch (error) {
+    if (!throwaway || !isErrno(error, "EINVAL")) throw explain(error);
+    // kernels before 5.10 know no `volatile`
+    mount("overlay", paths.merged(id), "overlay", 0, data);
+  }
+}
+
+function explain(error: unknown): unknown {
+  if (!isErrno(error, "ENODEV", "EINVAL")) return error;
+  const advice =
+    error.code === "ENODEV"
+      ? "this kernel has no overlay file system (modprobe overlay)"
+      : "the state folder must lie on a file system that overlay can use as its upper layer (ext4, xfs, btrfs, tmpfs)";
+  return new EngineError(`${error.message}: ${advice}`);
+}
+
+/** overlayfs: a colon separates lower folders and a comma options; both can be escaped. */
+function escapeOption(path: string): string {
+  return path.replace(/[\\:,]/g, "\\$&");
+}
+
+/** Unmounts `merged`, and removes the container's layer. */
+export function removeOverlay(paths: Paths, id: string): void {
+  unmountOverlay(paths, id);
+  removeTree(paths.overlay(id));
+}
+
+/** Unmounts `merged` where it is mounted. */
+export function unmountOverlay(paths: Paths, id: string): void {
+  try {
+    umount(paths.merged(id), MNT_DETACH);
+  } catch (error) {
+    if (!isErrno(error, "EINVAL", "ENOENT")) throw error;
+  }
+}

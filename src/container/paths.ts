@@ -1,0 +1,65 @@
+import { mkdirAll } from "../linux/file.ts";
+
+/** Where everything is kept (DESIGN, "State on disk"). `root` outlives a boot, `run` does not. */
+export class Paths {
+  constructor(
+    readonly root: string,
+    readonly run: string,
+  ) {}
+
+  get containers(): string {
+    return `${this.root}/containers`;
+  }
+  get names(): string {
+    return `${this.root}/names`;
+  }
+  /** The folder of one container; it exists from the first step of its creation on. */
+  container(id: string): string {
+    return `${this.root}/containers/${id}`;
+  }
+  /** What makes a container one: without it the folder is half-made, or half-removed. */
+  record(id: string): string {
+    return `${this.container(id)}/record.json`;
+  }
+  /** Its OCI runtime spec. */
+  spec(id: string): string {
+    return `${this.container(id)}/config.json`;
+  }
+  log(id: string): string {
+    return `${this.container(id)}/container.log`;
+  }
+  /** How its last run ended, written by the monitor. */
+  exit(id: string): string {
+    return `${this.container(id)}/exit.json`;
+  }
+  /** A link to the id; making it is taking the name. */
+  name(name: string): string {
+    return `${this.root}/names/${name}`;
+  }
+  overlay(id: string): string {
+    return `${this.root}/overlay2/${id}`;
+  }
+  merged(id: string): string {
+    return `${this.overlay(id)}/merged`;
+  }
+  upper(id: string): string {
+    return `${this.overlay(id)}/upper`;
+  }
+  work(id: string): string {
+    return `${this.overlay(id)}/work`;
+  }
+  /** The folder of a container in /run, by name: the classic place. */
+  runFolder(name: string): string {
+    return `${this.run}/${name}`;
+  }
+  /** The container's present state, as the classic tools read it. */
+  state(name: string): string {
+    return `${this.run}/${name}/config.json`;
+  }
+
+  /** Makes the folders that everything else lies in; only root may look into them. */
+  make(): void {
+    for (const folder of [this.root, this.containers, this.names, `${this.root}/overlay2`, `${this.root}/image`, this.run])
+      mkdirAll(folder, 0o700);
+  }
+}

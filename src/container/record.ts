@@ -1,0 +1,100 @@
+import { readTextIfAny, writeFileAtomic } from "../linux/file.ts";
+import { localTime } from "../linux/time.ts";
+import type { Spec } from "../runtime/spec.ts";
+import type { Paths } from "./paths.ts";
+
+/** A bind mount as the user asked for it. */
+export interface Volume {
+  readonly source: string;
+  readonly destination: string;
+  readonly readOnly: boolean;
+  readonly propagation?: string;
+}
+
+/** The limits of a container, in bytes, billionths of a CPU and plain numbers; undefined is not set. */
+export interface Limits {
+  readonly memory?: number;
+  readonly cpuShares?: number;
+  readonly cpuset?: string;
+  readonly nanoCpus?: number;
+  readonly pids?: number;
+}
+
+/** What a container is, fixed when it is created; never what it does at the moment. */
+export interface ContainerRecord {
+  readonly id: string;
+  readonly name: string;
+  /** RFC 3339, UTC. */
+  readonly created: string;
+  /** The image as it was named, empty for --rootfs. */
+  readonly image: string;
+  readonly imageId: string;
+  /** Overlay's lower folders, the top one first. */
+  readonly layers: readonly string[];
+  readonly entrypoint: readonly string[];
+  readonly command: readonly string[];
+  readonly user: string;
+  readonly volumes: readonly Volume[];
+  readonly limits: Limits;
+  readonly network: NetworkMode;
+  readonly stdin: boolean;
+  readonly autoRemove: boolean;
+  readonly stopSignal: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export type NetworkMode = "none" | "host";
+
+/** A container's record and its OCI runtime spec. */
+export interface Container {
+  readonly record: ContainerRecord;
+  readonly spec: Spec;
+}
+
+/** How a run of a container ended. */
+export interface Exit {
+  readonly exitCode: number;
+  readonly finishedAt: string;
+}
+
+/**
+ * The state in /run. The first seven fields are those of the classic tools' config.json; a container is running
+ * only if its monitor lives too (see liveness.ts).
+ */
+export interface State {
+  readonly pid: string;
+  readonly id: string;
+  readonly name: string;
+  readonly command: string;
+  readonly createTime: string;
+  readonly status: "running" | "exited" | "stopped";
+  readonly volume: string;
+  readonly image: string;
+  readonly created: string;
+  readonly startedAt: string;
+  readonly finishedAt: string;
+  readonly exitCode: number;
+  readonly bootId: string;
+  /** Start time of `pid` in clock ticks, which tells it from a later process of the same number. */
+  readonly startTime: string;
+  readonly monitor: number;
+  /** Inode of the log, on which the monitor holds a lock while it lives. */
+  readonly lockInode: string;
+}
+
+/** Reads a file of JSON that we wrote; undefined where there is none. Throws on one that is damaged. */
+export function readJson<T>(path: string): T | undefined {
+  const text = readTextIfAny(path);
+  return text === undefined ? undefined : (JSON.parse(text) as T);
+}
+
+/** Writes spec and record; the record last, since with it the container exists. */
+export function writeContainer(paths: Paths, { record, spec }: Container): void {
+  writeFileAtomic(paths.spec(record.id), JSON.stringify(spec), !record.autoRemove);
+  writeFileAtomic(paths.record(record.id), JSON.stringify(record), !record.autoRemove);
+}
+
+/** The classic `createTime` of an RFC 3339 time: `2026-01-31 12:00:00`, local time. */
+export function classicTime(rfc3339: string): string {
+  return localTime(Date.parse(rfc3339));
+}

@@ -1,0 +1,49 @@
+import { EngineError } from "../linux/errors.ts";
+import { close } from "../linux/file.ts";
+import { MESSAGE } from "../runtime/wire.ts";
+import { writeProvided } from "./etc.ts";
+import type { Paths } from "./paths.ts";
+import { resourcesOf } from "./spec.ts";
+import { type Running, startContainer } from "./start.ts";
+import { findId, readContainer, readState, waitForLock } from "./store.ts";
+import { isRunning } from "./liveness.ts";
+import { mkdirAll } from "../linux/file.ts";
+import { exists } from "../linux/stat.ts";
+
+/**
+ * `start`: runs a stopped container again on its own upper layer. Undefined where it runs already, which is no error.
+ */
+export async function startStopped(
+  paths: Paths,
+  reference: string,
+  streams: { readonly attached: boolean; readonly stdin: boolean },
+): Promise<Running | undefined> {
+  const container = readContainer(paths, findId(paths, reference));
+  const { record, spec } = container;
+  if (isRunning(readState(paths, record.name))) return undefined;
+  if (!exists(paths.run)) paths.make();
+  // the monitor of a run that has just ended may still be unmounting
+  const lock = await waitForLock(paths, record.id, 10);
+  if (lock === undefined) {
+    if (isRunning(readState(paths, record.name))) return undefined;
+    throw new EngineError(`cannot start container ${record.name}: another command is busy with it`, 1);
+  }
+  try {
+    for (const { source } of record.volumes) if (!exists(source)) mkdirAll(source, 0o755);
+    const running = startContainer(paths, {
+      record,
+      cgroupsPath: spec.linux.cgroupsPath,
+      resources: resourcesOf(record.limits),
+      lock,
+      attached: streams.attached,
+      attachStdin: streams.stdin && record.stdin,
+      terminal: spec.process.terminal,
+      describe: () => container,
+      meanwhile: () => writeProvided(paths, record.id, spec.hostname, undefined),
+    });
+    running.shim.tell(running.shim.control, MESSAGE.commit);
+    return running;
+  } finally {
+    close(lock);
+  }
+}

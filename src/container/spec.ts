@@ -1,0 +1,157 @@
+import type { Mount, Process, Resources, Spec } from "../runtime/spec.ts";
+import { DEFAULT_CAPABILITIES } from "../runtime/capabilities.ts";
+import { DEFAULT_DEVICE_RULES } from "../runtime/cgroup/devices.ts";
+import { PROVIDED } from "./etc.ts";
+import type { Paths } from "./paths.ts";
+import type { ContainerRecord, Limits } from "./record.ts";
+import type { Identity } from "./user.ts";
+
+/** Docker's list with Podman's and runc's additions (hardening-defaults). */
+const MASKED = [
+  "/proc/acpi",
+  "/proc/asound",
+  "/proc/interrupts",
+  "/proc/kcore",
+  "/proc/keys",
+  "/proc/latency_stats",
+  "/proc/sched_debug",
+  "/proc/scsi",
+  "/proc/timer_list",
+  "/proc/timer_stats",
+  "/sys/devices/virtual/powercap",
+  "/sys/firmware",
+  "/sys/fs/selinux",
+];
+const READONLY = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+
+export const DEFAULT_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/** A fork bomb must not take the host along: Podman's limit; `--pids-limit -1` lifts it. */
+export const DEFAULT_PIDS = 2048;
+const PERIOD = 100_000;
+
+/** What a process in the container is besides its command: from the record, or from exec's flags. */
+export interface ProcessOptions {
+  readonly args: readonly string[];
+  readonly env: readonly string[];
+  readonly cwd: string;
+  readonly terminal: boolean;
+}
+
+/** runtime-spec config.md, "Process". Only root has capabilities by itself; others keep them as the bounding set. */
+export function makeProcess(options: ProcessOptions, identity: Identity): Process {
+  const own = identity.uid === 0 ? DEFAULT_CAPABILITIES : [];
+  return {
+    terminal: options.terminal,
+    user: { uid: identity.uid, gid: identity.gid, umask: 0o022, additionalGids: identity.groups },
+    args: options.args,
+    env: options.env,
+    cwd: options.cwd,
+    capabilities: {
+      bounding: DEFAULT_CAPABILITIES,
+      effective: own,
+      permitted: own,
+      inheritable: [],
+      ambient: [],
+    },
+  };
+}
+
+/** What Docker puts before the image's and the user's environment. */
+export function firstEnvironment(hostname: string, terminal: boolean): string[] {
+  return [DEFAULT_PATH, `HOSTNAME=${hostname}`, ...(terminal ? ["TERM=xterm"] : [])];
+}
+
+/** Environments laid over one another: a later `K=V` replaces an earlier one of its name, a bare `K` removes it. */
+export function mergeEnvironments(environments: readonly (readonly string[])[]): string[] {
+  const merged = new Map<string, string>();
+  for (const entry of environments.flat()) {
+    const equals = entry.indexOf("=");
+    if (equals < 0) merged.delete(entry);
+    else merged.set(entry.slice(0, equals), entry);
+  }
+  return [...merged.values()];
+}
+
+/** Adds HOME of the user where the environment has none. */
+export function withHome(env: readonly string[], home: string): string[] {
+  return env.some((entry) => entry.startsWith("HOME=")) ? [...env] : [...env, `HOME=${home}`];
+}
+
+/** The OCI runtime spec of a container. */
+export function makeSpec(paths: Paths, record: ContainerRecord, hostname: string, process: Process): Spec {
+  const namespaces = (["mount", "pid", "uts", "ipc", "cgroup", "network"] as const)
+    .filter((type) => type !== "network" || record.network !== "host")
+    .map((type) => ({ type }));
+  return {
+    ociVersion: "1.2.0",
+    process,
+    root: { path: paths.merged(record.id), readonly: false },
+    hostname,
+    mounts: [...systemMounts(), ...providedMounts(paths, record), ...volumeMounts(record)],
+    linux: {
+      cgroupsPath: `/mydocker-${record.id}`,
+      namespaces,
+      resources: resourcesOf(record.limits),
+      maskedPaths: MASKED,
+      readonlyPaths: READONLY,
+    },
+  };
+}
+
+function systemMounts(): Mount[] {
+  const tight = ["nosuid", "noexec", "nodev"];
+  const mount = (destination: string, type: string, options: string[]): Mount => ({
+    destination,
+    type,
+    source: type,
+    options,
+  });
+  return [
+    mount("/proc", "proc", tight),
+    mount("/dev", "tmpfs", ["nosuid", "strictatime", "mode=755", "size=65536k"]),
+    mount("/dev/pts", "devpts", ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]),
+    mount("/sys", "sysfs", [...tight, "ro"]),
+    mount("/sys/fs/cgroup", "cgroup", [...tight, "ro"]),
+    mount("/dev/mqueue", "mqueue", tight),
+    mount("/dev/shm", "tmpfs", [...tight, "mode=1777", "size=67108864"]),
+  ];
+}
+
+function providedMounts(paths: Paths, record: ContainerRecord): Mount[] {
+  return Object.entries(PROVIDED)
+    .filter(([, destination]) => !record.volumes.some((volume) => volume.destination === destination))
+    .map(([name, destination]) => ({
+      destination,
+      type: "bind",
+      source: `${paths.container(record.id)}/${name}`,
+      options: ["rbind", "rprivate"],
+    }));
+}
+
+function volumeMounts(record: ContainerRecord): Mount[] {
+  // parents before children, whatever the order of the flags
+  const sorted = [...record.volumes].sort((a, b) => a.destination.split("/").length - b.destination.split("/").length);
+  return sorted.map(({ source, destination, readOnly, propagation }) => ({
+    destination,
+    type: "bind",
+    source,
+    options: ["rbind", propagation ?? "rprivate", readOnly ? "ro" : "rw"],
+  }));
+}
+
+/** The limits as the spec has them. */
+export function resourcesOf(limits: Limits): Resources {
+  const { memory, cpuShares, cpuset, nanoCpus, pids } = limits;
+  const quota = nanoCpus === undefined ? undefined : Math.round((nanoCpus * PERIOD) / 1e9);
+  return {
+    devices: DEFAULT_DEVICE_RULES,
+    // as Docker: what may be swapped besides is once more the memory
+    ...(memory !== undefined && { memory: { limit: memory, swap: memory * 2 } }),
+    cpu: {
+      ...(cpuShares !== undefined && { shares: cpuShares }),
+      ...(quota !== undefined && { quota, period: PERIOD }),
+      ...(cpuset !== undefined && { cpus: cpuset }),
+    },
+    ...(pids !== undefined && { pids: { limit: pids } }),
+  };
+}

@@ -1,0 +1,205 @@
+import { errnoName, errnoWords } from "../linux/errno.ts";
+import { EngineError } from "../linux/errors.ts";
+import { close, mkdirIfMissing, O, open, writeFileAtomic } from "../linux/file.ts";
+import { CLONE } from "../linux/mount.ts";
+import { bootId, startTime } from "../linux/process.ts";
+import { fstat } from "../linux/stat.ts";
+import { copyWindowSize } from "../linux/tty.ts";
+import { type CgroupGroup, createGroup, removeGroup } from "../runtime/cgroup/group.ts";
+import { type CgroupLayout, cgroupLayout } from "../runtime/cgroup/layout.ts";
+import { enterAndBuild, namespaceFlags, processOrders } from "../runtime/launch.ts";
+import type { Orders } from "../runtime/orders.ts";
+import { receiveMessage, ShimError, ShimProcess } from "../runtime/shim.ts";
+import type { Resources } from "../runtime/spec.ts";
+import { makeTerminal, type Terminal } from "../runtime/terminal.ts";
+import { FLAG, MESSAGE, ROLE } from "../runtime/wire.ts";
+import { mountOverlay, unmountOverlay } from "./overlay.ts";
+import type { Paths } from "./paths.ts";
+import type { Container, ContainerRecord, State } from "./record.ts";
+import { stateOf } from "./store.ts";
+
+/** How a container is to be started. */
+export interface StartOptions {
+  readonly record: ContainerRecord;
+  readonly cgroupsPath: string;
+  readonly resources: Resources;
+  /** The lock on the container's folder; the monitor inherits it. */
+  readonly lock: number;
+  /** The client's streams are the program's. */
+  readonly attached: boolean;
+  /** So is its stdin. */
+  readonly attachStdin: boolean;
+  readonly terminal: boolean;
+  /** Says what to run; called once the merged view is mounted. */
+  describe(): Container;
+  /** Work that can be done while the kernel makes the namespaces. */
+  meanwhile(container: Container): void;
+}
+
+/** A container whose program has been executed. */
+export interface Running {
+  readonly container: Container;
+  readonly shim: ShimProcess;
+  readonly pid: number;
+  readonly terminal: Terminal | undefined;
+}
+
+/** What a start has made so far, for undoing it. */
+interface Begun {
+  readonly layout: CgroupLayout;
+  readonly terminal: Terminal | undefined;
+  readonly log: number;
+  group?: CgroupGroup;
+  shim?: ShimProcess;
+  launched: boolean;
+}
+
+/**
+ * Starts a container: returns when its program has really been executed, or throws why not. A start that fails leaves
+ * no process, mount and group of its own; folders are the caller's.
+ */
+export function startContainer(paths: Paths, options: StartOptions): Running {
+  const log = open(paths.log(options.record.id), O.WRONLY | O.APPEND | O.CREAT | O.NOFOLLOW, 0o600);
+  const terminal = options.terminal ? makeTerminal() : undefined;
+  const begun: Begun = { layout: cgroupLayout(), terminal, log, launched: false };
+  try {
+    return begin(paths, options, begun);
+  } catch (error) {
+    if (begun.shim) endShim(begun.shim, begun.launched);
+    unmountOverlay(paths, options.record.id);
+    if (begun.group) removeGroup(begun.group.folders);
+    throw explain(error, options.record);
+  } finally {
+    close(log);
+    if (begun.group?.fd !== undefined) close(begun.group.fd);
+    if (terminal) for (const fd of [terminal.slave, terminal.devpts]) close(fd);
+  }
+}
+
+function begin(paths: Paths, options: StartOptions, begun: Begun): Running {
+  const { record } = options;
+  const { terminal, layout, log } = begun;
+  if (terminal && options.attached) copyWindowSize(0, terminal.master);
+  // on v2 the process is born in its group, whose descriptor it inherits; on v1 the group is made meanwhile
+  if (layout.version === 2) begun.group = createGroup(layout, options.cgroupsPath, options.resources);
+  const cgroup = begun.group?.fd;
+  const pty = terminal && { ptyMaster: terminal.master, ptySlave: terminal.slave };
+  const shim = ShimProcess.start(
+    { subject: options.lock, log, ...(cgroup !== undefined && { cgroup }), ...pty },
+    options.attached,
+  );
+  begun.shim = shim;
+  mkdirIfMissing(paths.runFolder(record.name), 0o700);
+  const group = begun.group ?? createGroup(layout, options.cgroupsPath, options.resources);
+  begun.group = group;
+  mountOverlay(paths, record.id, record.layers, record.autoRemove);
+  const container = options.describe();
+  const startedAt = new Date().toISOString();
+  shim.launch(makeOrders(paths, container, options, group, startedAt));
+  begun.launched = true;
+  options.meanwhile(container);
+  const pid = shim.expect(shim.control, MESSAGE.created).a;
+  shim.expect(shim.channel, MESSAGE.ready);
+  enterAndBuild(pid, container.spec, { procAt: paths.runFolder(record.name), layout, terminal });
+  shim.tell(shim.channel, MESSAGE.go);
+  shim.expectExecuted();
+  writeState(paths, container.record, { startedAt, pid, monitor: shim.pid, log });
+  return { container, shim, pid, terminal };
+}
+
+/** Kills what the shim has started, lets it undo its part, and reaps it. */
+function endShim(shim: ShimProcess, launched: boolean): void {
+  if (launched) {
+    shim.tell(shim.control, MESSAGE.signal, 9);
+    shim.tell(shim.control, MESSAGE.done);
+    while (receiveMessage(shim.control, true) !== undefined);
+  }
+  shim.reap();
+}
+
+function makeOrders(
+  paths: Paths,
+  { record, spec }: Container,
+  options: StartOptions,
+  group: CgroupGroup,
+  startedAt: string,
+): Orders {
+  const flags =
+    FLAG.log |
+    (options.terminal ? FLAG.tty : 0) |
+    (record.stdin ? FLAG.stdin : 0) |
+    (options.attached ? FLAG.attached : 0) |
+    (options.attachStdin ? FLAG.attachStdin : 0) |
+    (group.fd !== undefined ? FLAG.intoCgroup : 0) |
+    (record.autoRemove ? FLAG.autoRemove : FLAG.durable);
+  const ended = { ...stateOf(record), startedAt, exitCode: "@CODE@", finishedAt: "@TIME@" };
+  return {
+    ...processOrders(spec.process),
+    role: ROLE.monitor,
+    flags,
+    // the cgroup namespace is made by init itself, once it is in its group
+    cloneFlags: namespaceFlags(spec) & ~CLONE.NEWCGROUP,
+    hostname: spec.hostname,
+    procAt: paths.runFolder(record.name),
+    joins: group.joins,
+    reports: [
+      "exit.json",
+      reportTemplate({ exitCode: "@CODE@", finishedAt: "@TIME@" }),
+      paths.state(record.name),
+      reportTemplate(ended),
+    ],
+    undo: [`umount ${paths.merged(record.id)}`, ...group.folders.map((folder) => `rmdir ${folder}`)],
+    reaper: ["mydocker", "__reap", record.id],
+    reaperEnv: [`MYDOCKER_ROOT=${paths.root}`, `MYDOCKER_RUN=${paths.run}`],
+  };
+}
+
+/** JSON in which @CODE@ (a number) and @TIME@ are the monitor's to fill in; what the user wrote has no `@` left. */
+export function reportTemplate(value: object): string {
+  const text = JSON.stringify(value, (_, field) => (field === "@CODE@" || field === "@TIME@" ? `\u0001${field}` : field));
+  return text
+    .replace(/"\\u0001@CODE@"/g, "\u0001C")
+    .replace(/\\u0001@TIME@/g, "\u0001T")
+    .replaceAll("@", "\\u0040")
+    .replaceAll("\u0001C", "@CODE@")
+    .replaceAll("\u0001T", "@TIME@");
+}
+
+interface Launched {
+  readonly startedAt: string;
+  readonly pid: number;
+  readonly monitor: number;
+  readonly log: number;
+}
+
+/** Tells the world, and the classic tools, that the container runs. */
+function writeState(paths: Paths, record: ContainerRecord, launched: Launched): void {
+  const state: State = {
+    ...stateOf(record),
+    pid: String(launched.pid),
+    status: "running",
+    startedAt: launched.startedAt,
+    bootId: bootId(),
+    startTime: startTime(launched.pid) ?? "",
+    monitor: launched.monitor,
+    lockInode: String(fstat(launched.log).ino),
+  };
+  // a program that has ended already was reported by its monitor: that must stand
+  if (state.startTime !== "") writeFileAtomic(paths.state(record.name), JSON.stringify(state), false);
+}
+
+/** What Docker says, with Docker's exit codes, where the program cannot be executed. */
+function explain(error: unknown, record: ContainerRecord): unknown {
+  return error instanceof ShimError ? describeShimError(error, record.command[0] ?? "") : error;
+}
+
+/** 127 for a program that is not there, 126 for one that cannot be run; other steps keep their own words. */
+export function describeShimError(error: ShimError, program: string): EngineError {
+  const code = errnoName(error.errno);
+  const reason = errnoWords(code);
+  if (error.stage === "cwd") return new EngineError(error.message, 126);
+  if (error.stage !== "exec") return error;
+  const missing = code === "ENOENT" || code === "ENOTDIR";
+  const words = missing && !program.includes("/") ? "executable file not found in $PATH" : reason;
+  return new EngineError(`cannot run "${program}": ${words}`, missing ? 127 : 126);
+}

@@ -1,0 +1,181 @@
+import { isErrno } from "../linux/errno.ts";
+import { EngineError } from "../linux/errors.ts";
+import { close, lock, O, open, readlinkIfAny } from "../linux/file.ts";
+import { listFolder } from "../linux/folder.ts";
+import { heldLocks, isHeld } from "./liveness.ts";
+import type { Paths } from "./paths.ts";
+import { classicTime, type Container, type ContainerRecord, type Exit, readJson, type State } from "./record.ts";
+import type { Spec } from "../runtime/spec.ts";
+
+/** Ids are ten decimal digits. */
+export const ID = /^[0-9]{10}$/;
+/** docker-conventions: names match this; it also keeps a name from being a path. */
+export const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
+
+/** A container as `ps` lists it. */
+export interface Listed {
+  readonly state: State;
+  /** Why its record cannot be read, where it cannot. */
+  readonly broken?: string;
+}
+
+/** The id that `reference` names: a full id, a name, or the beginning of one id only. */
+export function findId(paths: Paths, reference: string): string {
+  if (ID.test(reference) && isContainer(paths, reference)) return reference;
+  if (NAME.test(reference)) {
+    const id = readlinkIfAny(paths.name(reference));
+    if (id !== undefined && ID.test(id) && isContainer(paths, id)) return id;
+  }
+  const matches = /^[0-9]+$/.test(reference) ? listIds(paths).filter((id) => id.startsWith(reference)) : [];
+  const found = matches.filter((id) => isContainer(paths, id));
+  if (found.length > 1)
+    throw new EngineError(`ambiguous id prefix ${reference}: it fits ${found.join(", ")}; give more digits`, 1);
+  if (found[0] !== undefined) return found[0];
+  throw new EngineError(`No such container: ${reference}`, 1);
+}
+
+/** Every folder of a container, half-made ones included. */
+export function listIds(paths: Paths): string[] {
+  return listFolder(paths.containers)
+    .map((entry) => entry.name)
+    .filter((name) => ID.test(name));
+}
+
+function isContainer(paths: Paths, id: string): boolean {
+  try {
+    close(open(paths.record(id), O.PATH));
+    return true;
+  } catch (error) {
+    if (isErrno(error, "ENOENT", "ENOTDIR")) return false;
+    throw error;
+  }
+}
+
+/** The record and spec of a container. */
+export function readContainer(paths: Paths, id: string): Container {
+  try {
+    const record = readJson<ContainerRecord>(paths.record(id));
+    const spec = readJson<Spec>(paths.spec(id));
+    if (record && spec) return { record, spec };
+  } catch (error) {
+    throw new EngineError(`the record of container ${id} is damaged: ${reasonOf(error)}; 'rm -f ${id}' removes it`, 1);
+  }
+  throw new EngineError(`No such container: ${id}`, 1);
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** The state of a container by its name in /run; undefined after a boot, or where it was never started. */
+export function readState(paths: Paths, name: string): State | undefined {
+  try {
+    return readJson<State>(paths.state(name));
+  } catch {
+    // cut short by a full /run: the container is judged by what else is known of it
+    return undefined;
+  }
+}
+
+/** The containers that run now, told by the locks of their monitors. */
+export function listRunning(paths: Paths): Listed[] {
+  const held = heldLocks();
+  const listed: Listed[] = [];
+  for (const entry of listFolder(paths.run)) {
+    if (!NAME.test(entry.name)) continue;
+    const state = readState(paths, entry.name);
+    if (state && isHeld(state, held)) listed.push({ state });
+  }
+  return listed.sort(newestFirst);
+}
+
+/** Every container, running or not, with its present state. */
+export function listAll(paths: Paths): Listed[] {
+  const held = heldLocks();
+  const listed: Listed[] = [];
+  for (const id of listIds(paths)) {
+    try {
+      const record = readJson<ContainerRecord>(paths.record(id));
+      if (record) listed.push({ state: presentState(paths, record, held) });
+    } catch (error) {
+      listed.push({ state: brokenState(id), broken: reasonOf(error) });
+    }
+  }
+  return listed.sort(newestFirst);
+}
+
+function newestFirst(a: Listed, b: Listed): number {
+  return a.state.created < b.state.created ? 1 : a.state.created > b.state.created ? -1 : 0;
+}
+
+function brokenState(id: string): State {
+  const unknown = { id, name: id, pid: "", command: "", createTime: "", volume: "", image: "", created: "" };
+  const times = { startedAt: "", finishedAt: "", bootId: "", startTime: "", lockInode: "" };
+  return { ...unknown, ...times, status: "exited", exitCode: 0, monitor: 0 };
+}
+
+/** What a container does now: its state in /run if that is true, else how its last run is known to have ended. */
+export function presentState(paths: Paths, record: ContainerRecord, held: ReadonlySet<string>): State {
+  const state = readState(paths, record.name);
+  const mine = state?.id === record.id ? state : undefined;
+  if (mine && (mine.status !== "running" || isHeld(mine, held))) return mine;
+  const exit = readExit(paths, record.id);
+  const ended = exit !== undefined && exit.finishedAt > (mine?.startedAt ?? "");
+  return {
+    ...(mine ?? stateOf(record)),
+    pid: "",
+    status: "exited",
+    // a run whose end nobody saw was killed together with its monitor
+    exitCode: ended ? exit.exitCode : 137,
+    finishedAt: ended ? exit.finishedAt : "",
+  };
+}
+
+/** How the last run ended, where that was recorded. */
+export function readExit(paths: Paths, id: string): Exit | undefined {
+  try {
+    return readJson<Exit>(paths.exit(id));
+  } catch {
+    return undefined;
+  }
+}
+
+/** The part of a state that follows from the record. */
+export function stateOf(record: ContainerRecord): State {
+  return {
+    pid: "",
+    id: record.id,
+    name: record.name,
+    command: record.command.join(" "),
+    createTime: classicTime(record.created),
+    status: "exited",
+    volume: record.volumes.map(({ source, destination }) => `${source}:${destination}`).join(","),
+    image: record.image,
+    created: record.created,
+    startedAt: "",
+    finishedAt: "",
+    exitCode: 0,
+    bootId: "",
+    startTime: "",
+    monitor: 0,
+    lockInode: "",
+  };
+}
+
+/** The lock on a container's folder: whoever holds it decides about the container; a monitor does while it runs. */
+export function tryLock(paths: Paths, id: string): number | undefined {
+  const fd = open(paths.container(id), O.RDONLY | O.DIRECTORY);
+  if (lock(fd, false)) return fd;
+  close(fd);
+  return undefined;
+}
+
+/** Waits up to `seconds` for the lock; undefined where somebody still holds it then. */
+export async function waitForLock(paths: Paths, id: string, seconds: number): Promise<number | undefined> {
+  const end = performance.now() + seconds * 1000;
+  for (let pause = 0.5; ; pause = Math.min(pause * 2, 20)) {
+    const fd = tryLock(paths, id);
+    if (fd !== undefined || performance.now() > end) return fd;
+    await Bun.sleep(pause);
+  }
+}

@@ -1,0 +1,68 @@
+import { errnoName } from "./errno.ts";
+import { close } from "./file.ts";
+import { check, errno, library } from "./libc.ts";
+
+const libc = library({
+  socketpair: "iiipi",
+  socket: "iiii",
+  ioctl: "ilpi",
+  send: "iplil",
+  recv: "iplil",
+  poll: "plii",
+});
+
+const AF_UNIX = 1;
+const AF_INET = 2;
+const SOCK_DGRAM = 2;
+const SOCK_SEQPACKET = 5;
+const SOCK_CLOEXEC = 0o2000000;
+const MSG_NOSIGNAL = 0x4000;
+const MSG_DONTWAIT = 0x40;
+const SIOCSIFFLAGS = 0x8914;
+const IFF_UP = 1;
+
+/** socketpair(2): two connected ends that keep the borders of messages. */
+export function messagePair(): [number, number] {
+  const ends = new Uint32Array(2);
+  check(libc().socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), "socketpair");
+  return [ends[0] ?? 0, ends[1] ?? 0];
+}
+
+/** send(2); false where the other end is gone. */
+export function send(fd: number, message: Uint8Array): boolean {
+  const sent = libc().send(fd, message, message.length, MSG_NOSIGNAL);
+  if (sent < 0 && ["EPIPE", "ECONNRESET"].includes(errnoName(errno()))) return false;
+  check(sent, "send", `fd ${fd}`);
+  return true;
+}
+
+/** recv(2); the number of bytes, 0 where the other end is closed, undefined where `wait` is false and there is none. */
+export function receive(fd: number, buffer: Uint8Array, wait: boolean): number | undefined {
+  for (;;) {
+    const got = libc().recv(fd, buffer, buffer.length, wait ? 0 : MSG_DONTWAIT);
+    if (got >= 0) return got;
+    const code = errnoName(errno());
+    if (code === "ECONNRESET") return 0;
+    if (code === "EAGAIN" && !wait) return undefined;
+    if (code !== "EINTR") check(got, "recv", `fd ${fd}`);
+  }
+}
+
+/** poll(2) for input on one descriptor; false where `timeout` milliseconds (-1: none) passed or a signal came. */
+export function readable(fd: number, timeout: number): boolean {
+  const entry = new Uint32Array([fd, 1]);
+  return libc().poll(entry, 1, timeout) > 0;
+}
+
+/** Brings the loopback interface of the calling thread's network namespace up (netdevice(7)). */
+export function loopbackUp(): void {
+  const fd = check(libc().socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket");
+  const request = new Uint8Array(40);
+  request.set([0x6c, 0x6f]);
+  request[16] = IFF_UP;
+  try {
+    check(libc().ioctl(fd, SIOCSIFFLAGS, request), "ioctl", "SIOCSIFFLAGS lo");
+  } finally {
+    close(fd);
+  }
+}

@@ -1,0 +1,62 @@
+import { close, O, openAt } from "./file.ts";
+import { check, library } from "./libc.ts";
+
+const libc = library({ ioctl: "ilpi", isatty: "ii", tcgetattr: "ipi", tcsetattr: "iipi", cfmakeraw: "pi" });
+const numeric = library({ ioctl: "illi" });
+
+const TIOCGWINSZ = 0x5413;
+const TIOCSWINSZ = 0x5414;
+const TIOCSPTLCK = 0x40045431;
+const TIOCGPTPEER = 0x5441;
+const TIOCGPTN = 0x80045430;
+/** tcsetattr(3): after the output that is still under way. */
+const TCSADRAIN = 1;
+
+/** isatty(3). */
+export function isTerminal(fd: number): boolean {
+  return libc().isatty(fd) === 1;
+}
+
+/** Puts a terminal into raw mode (termios(3), cfmakeraw) and returns what puts it back as it was. */
+export function makeRaw(fd: number): () => void {
+  const saved = new Uint8Array(128);
+  check(libc().tcgetattr(fd, saved), "tcgetattr", `fd ${fd}`);
+  const raw = saved.slice();
+  libc().cfmakeraw(raw);
+  check(libc().tcsetattr(fd, TCSADRAIN, raw), "tcsetattr", `fd ${fd}`);
+  return () => {
+    libc().tcsetattr(fd, TCSADRAIN, saved);
+  };
+}
+
+/** Gives the terminal behind `to` the window size of the one behind `from` (ioctl_tty(2)); nothing where that has none. */
+export function copyWindowSize(from: number, to: number): void {
+  const size = new Uint8Array(8);
+  if (libc().ioctl(from, TIOCGWINSZ, size) === 0) libc().ioctl(to, TIOCSWINSZ, size);
+}
+
+/** A new terminal of one devpts instance: both ends, and the number under which it shows there. */
+export interface Pty {
+  readonly master: number;
+  readonly slave: number;
+  readonly index: number;
+}
+
+/** Opens a terminal (pty(7)) in the devpts instance whose root `devpts` is open on. */
+export function openPty(devpts: number): Pty {
+  const master = openAt(devpts, "ptmx", O.RDWR | O.NOCTTY | O.NOFOLLOW);
+  try {
+    const number = new Uint32Array(1);
+    check(libc().ioctl(master, TIOCSPTLCK, number), "ioctl", "TIOCSPTLCK");
+    check(libc().ioctl(master, TIOCGPTN, number), "ioctl", "TIOCGPTN");
+    const slave = check(
+      numeric().ioctl(master, TIOCGPTPEER, O.RDWR | O.NOCTTY | O.CLOEXEC),
+      "ioctl",
+      "TIOCGPTPEER",
+    );
+    return { master, slave, index: number[0] ?? 0 };
+  } catch (error) {
+    close(master);
+    throw error;
+  }
+}

@@ -1,0 +1,37 @@
+import { describeError } from "./cli/errors.ts";
+import { HelpWanted, parseFlags } from "./cli/flags.ts";
+import { commandNames, loadCommand, takeGlobals } from "./cli/registry.ts";
+import { effectiveUser, exitNow, print } from "./linux/process.ts";
+
+/** Commands that only talk: they need no rights. */
+const FOR_ANYONE = new Set(["help", "version", "completion"]);
+
+async function main(): Promise<number> {
+  const argv = takeGlobals(process.argv.slice(2));
+  const name = argv[0] ?? "help";
+  const command = await loadCommand(name === "--help" || name === "-h" ? "help" : name === "--version" ? "version" : name);
+  try {
+    const input = parseFlags(command, argv.slice(1));
+    if (!FOR_ANYONE.has(command.name) && effectiveUser() !== 0) {
+      print(2, "mydocker: must be run as root (try sudo); rootless containers are not supported yet\n");
+      return 125;
+    }
+    return await command.run(input);
+  } catch (error) {
+    if (!(error instanceof HelpWanted)) throw error;
+    const { renderHelp } = await import("./cli/help.ts");
+    print(1, await renderHelp(command));
+    return 0;
+  }
+}
+
+let code: number;
+try {
+  code = await main();
+} catch (error) {
+  const { message, exitCode } = describeError(error, commandNames());
+  print(2, `mydocker: ${message}\n`);
+  if (process.env["MYDOCKER_DEBUG"]) print(2, `${Bun.inspect(error)}\n`);
+  code = exitCode;
+}
+exitNow(code);

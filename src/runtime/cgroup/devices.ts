@@ -1,0 +1,93 @@
+import { attachDeviceProgram } from "../../linux/bpf.ts";
+import { writeInto } from "../../linux/file.ts";
+import type { DeviceRule } from "../spec.ts";
+
+/**
+ * What a container may do with devices: any node may be made (mknod), only these opened. The rules are those of
+ * runtime-spec config-linux.md, "Allowed Device list"; 5:2 is /dev/ptmx, 136 the pseudo-terminals.
+ */
+export const DEFAULT_DEVICE_RULES: readonly DeviceRule[] = [
+  { allow: false, type: "a", access: "rwm" },
+  { allow: true, type: "c", access: "m" },
+  { allow: true, type: "b", access: "m" },
+  ...[3, 5, 7, 8, 9].map((minor): DeviceRule => ({ allow: true, type: "c", major: 1, minor, access: "rwm" })),
+  { allow: true, type: "c", major: 5, minor: 0, access: "rwm" },
+  { allow: true, type: "c", major: 5, minor: 1, access: "rwm" },
+  { allow: true, type: "c", major: 5, minor: 2, access: "rwm" },
+  { allow: true, type: "c", major: 136, access: "rwm" },
+];
+
+/** A rule as devices.allow and devices.deny of cgroup v1 take it. */
+export function deviceLineV1(rule: DeviceRule): string {
+  const number = (value: number | undefined): string => (value === undefined ? "*" : String(value));
+  return rule.type === "a" ? "a" : `${rule.type} ${number(rule.major)}:${number(rule.minor)} ${rule.access}`;
+}
+
+/** Writes the rules to a v1 group that no process has joined yet. */
+export function denyDevicesV1(folder: string, rules: readonly DeviceRule[]): void {
+  for (const rule of rules)
+    writeInto(`${folder}/devices.${rule.allow ? "allow" : "deny"}`, deviceLineV1(rule));
+}
+
+/** Attaches a program with the same verdicts to a v2 group (BPF_PROG_TYPE_CGROUP_DEVICE). */
+export function filterDevicesV2(group: number, rules: readonly DeviceRule[]): void {
+  if (rules.length > 0) attachDeviceProgram(group, deviceProgram(rules));
+}
+
+const TYPES = { b: 1, c: 2 } as const;
+const ACCESS: Record<string, number> = { m: 1, r: 2, w: 4 };
+/** Offsets in struct bpf_cgroup_dev_ctx: access_type (access in the upper half, type in the lower), major, minor. */
+const CTX = { access: 0, major: 4, minor: 8 } as const;
+
+/** One instruction of eBPF (linux/bpf.h, struct bpf_insn). */
+function insn(code: number, dst: number, src: number, off: number, imm: number): bigint {
+  const word = code | (dst << 8) | (src << 12) | ((off & 0xffff) << 16);
+  return (BigInt(imm >>> 0) << 32n) | BigInt(word >>> 0);
+}
+
+const LOAD = (dst: number, offset: number): bigint => insn(0x61, dst, 1, offset, 0);
+const MOVE = (dst: number, src: number): bigint => insn(0xbf, dst, src, 0, 0);
+const SET = (dst: number, value: number): bigint => insn(0xb7, dst, 0, 0, value);
+const AND = (dst: number, value: number): bigint => insn(0x57, dst, 0, 0, value);
+const SHIFT = (dst: number, bits: number): bigint => insn(0x77, dst, 0, 0, bits);
+const UNLESS = (dst: number, value: number, skip: number): bigint => insn(0x55, dst, 0, skip, value);
+const EXIT = insn(0x95, 0, 0, 0, 0);
+
+/**
+ * The rules as eBPF: r2 the type, r3 the access, r4 major, r5 minor; the last rule that fits decides, so they are
+ * tested from the last to the first, and what no rule names is denied.
+ */
+export function deviceProgram(rules: readonly DeviceRule[]): BigUint64Array {
+  const program = [
+    LOAD(2, CTX.access),
+    AND(2, 0xffff),
+    LOAD(3, CTX.access),
+    SHIFT(3, 16),
+    LOAD(4, CTX.major),
+    LOAD(5, CTX.minor),
+  ];
+  for (const rule of [...rules].reverse()) program.push(...verdict(rule));
+  return new BigUint64Array([...program, SET(0, 0), EXIT]);
+}
+
+/** The test of one rule: on to the next one unless all of it fits. */
+function verdict(rule: DeviceRule): bigint[] {
+  const tests: ((skip: number) => bigint)[] = [];
+  if (rule.type === "b" || rule.type === "c") {
+    const type = TYPES[rule.type];
+    tests.push((skip) => UNLESS(2, type, skip));
+  }
+  const wanted = [...rule.access].reduce((mask, letter) => mask | (ACCESS[letter] ?? 0), 0);
+  const before: bigint[] = [];
+  if (wanted !== 7) {
+    // an access that the rule does not name: not this rule's to decide
+    before.push(MOVE(0, 3), AND(0, 7 & ~wanted));
+    tests.push((skip) => UNLESS(0, 0, skip));
+  }
+  const { major, minor } = rule;
+  if (major !== undefined) tests.push((skip) => UNLESS(4, major, skip));
+  if (minor !== undefined) tests.push((skip) => UNLESS(5, minor, skip));
+  const end = [SET(0, rule.allow ? 1 : 0), EXIT];
+  const jumps = tests.map((test, index) => test(tests.length - 1 - index + end.length));
+  return [...before, ...jumps, ...end];
+}

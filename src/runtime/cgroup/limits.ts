@@ -1,0 +1,77 @@
+import type { Resources } from "../spec.ts";
+
+/** A value to write to one file of a group, and the controller it belongs to. */
+export interface Setting {
+  readonly controller: string;
+  readonly file: string;
+  readonly value: string;
+  /** A kernel may lack the file (swap accounting switched off): then the limit is left out, as Docker does. */
+  readonly optional?: boolean;
+}
+
+const PERIOD = 100_000;
+
+/** A limit as cgroup v1 writes it: -1 is none. Memory before memory and swap: the second may not be the lower. */
+export function settingsV1(resources: Resources): Setting[] {
+  const { memory, cpu, pids } = resources;
+  const settings: Setting[] = [];
+  const set = (
+    controller: string,
+    file: string,
+    value: number | string | undefined,
+    optional = false,
+  ): void => {
+    if (value !== undefined)
+      settings.push({ controller, file, value: String(value), ...(optional && { optional }) });
+  };
+  set("memory", "memory.limit_in_bytes", memory?.limit);
+  set("memory", "memory.memsw.limit_in_bytes", memory?.swap, true);
+  set("cpu", "cpu.shares", cpu?.shares);
+  if (cpu?.quota !== undefined) set("cpu", "cpu.cfs_period_us", cpu.period ?? PERIOD);
+  set("cpu", "cpu.cfs_quota_us", cpu?.quota);
+  set("cpuset", "cpuset.cpus", cpu?.cpus);
+  set("pids", "pids.max", unlimited(pids?.limit));
+  return settings;
+}
+
+/** The same as cgroup v2 writes it: `max` is none, swap is counted apart from memory, shares are a weight. */
+export function settingsV2(resources: Resources): Setting[] {
+  const { memory, cpu, pids } = resources;
+  const settings: Setting[] = [];
+  const set = (
+    controller: string,
+    file: string,
+    value: number | string | undefined,
+    optional = false,
+  ): void => {
+    if (value !== undefined)
+      settings.push({ controller, file, value: String(value), ...(optional && { optional }) });
+  };
+  set("memory", "memory.max", unlimited(memory?.limit));
+  set("memory", "memory.swap.max", swapOnly(memory?.limit, memory?.swap), true);
+  if (cpu?.shares !== undefined) set("cpu", "cpu.weight", sharesToWeight(cpu.shares));
+  if (cpu?.quota !== undefined) set("cpu", "cpu.max", `${unlimited(cpu.quota)} ${cpu.period ?? PERIOD}`);
+  set("cpuset", "cpuset.cpus", cpu?.cpus);
+  set("pids", "pids.max", unlimited(pids?.limit));
+  return settings;
+}
+
+function unlimited(value: number | undefined): number | "max" | undefined {
+  return value !== undefined && value < 0 ? "max" : value;
+}
+
+function swapOnly(limit: number | undefined, swap: number | undefined): number | "max" | undefined {
+  if (swap === undefined || limit === undefined) return undefined;
+  return swap < 0 ? "max" : swap - limit;
+}
+
+/**
+ * cpu.shares (2 to 262144) to cpu.weight (1 to 10000) as the OCI runtimes do it since 2025: quadratic in the
+ * logarithm, so that both defaults meet (1024 becomes 100) and both ends too.
+ */
+export function sharesToWeight(shares: number): number {
+  if (shares <= 2) return 1;
+  if (shares >= 262144) return 10000;
+  const log = Math.log2(shares);
+  return Math.ceil(10 ** ((log * log + 125 * log) / 612 - 7 / 34));
+}

@@ -1,0 +1,91 @@
+import { EngineError } from "../linux/errors.ts";
+import { AT_FDCWD, close, O, open, openAt } from "../linux/file.ts";
+import { CLONE, chdir, fchdir, MNT_DETACH, pivotToCurrent, setns, umount, unshare } from "../linux/mount.ts";
+import { openPidfd } from "../linux/process.ts";
+import { loopbackUp } from "../linux/socket.ts";
+import { capabilityMask } from "./capabilities.ts";
+import type { Orders } from "./orders.ts";
+import { buildRoot, type RootContext } from "./root.ts";
+import { planRoot } from "./rootplan.ts";
+import type { Namespace, Process, Spec } from "./spec.ts";
+
+const CLONE_OF: Record<Namespace["type"], number> = {
+  mount: CLONE.NEWNS,
+  pid: CLONE.NEWPID,
+  uts: CLONE.NEWUTS,
+  ipc: CLONE.NEWIPC,
+  network: CLONE.NEWNET,
+  cgroup: CLONE.NEWCGROUP,
+};
+
+/** The clone(2) flags of the namespaces that the spec wants new. */
+export function namespaceFlags(spec: Spec): number {
+  return spec.linux.namespaces.reduce((flags, { type, path }) => flags | (path ? 0 : CLONE_OF[type]), 0);
+}
+
+/** The part of the orders that a spec's `process` decides; the same for run and exec. */
+export function processOrders(process: Process): Orders {
+  const { user, capabilities } = process;
+  return {
+    argv: process.args,
+    env: process.env,
+    cwd: process.cwd,
+    uid: user.uid,
+    gid: user.gid,
+    umask: user.umask ?? 0o022,
+    groups: user.additionalGids ?? [],
+    capBounding: capabilityMask(capabilities.bounding),
+    capEffective: capabilityMask(capabilities.effective),
+    capPermitted: capabilityMask(capabilities.permitted),
+    capInheritable: capabilityMask(capabilities.inheritable),
+    capAmbient: capabilityMask(capabilities.ambient),
+  };
+}
+
+/**
+ * Enters the namespaces of the parked init `pid`, builds the container's root there, pivots to it, and comes back.
+ * All of it is synchronous: the calling thread is elsewhere meanwhile (setns(2), pivot_root(2)).
+ */
+export function enterAndBuild(pid: number, spec: Spec, context: Omit<RootContext, "root">): void {
+  const init = openPidfd(pid);
+  if (init === undefined) throw new EngineError("the container's init died before its root was made");
+  const wanted = namespaceFlags(spec) & (CLONE.NEWNS | CLONE.NEWNET | CLONE.NEWCGROUP);
+  const plan = planRoot(spec);
+  inNamespaces(init, wanted, () => {
+    if ((wanted & CLONE.NEWNET) !== 0) loopbackUp();
+    const root = openAt(AT_FDCWD, spec.root.path, O.PATH | O.DIRECTORY);
+    try {
+      buildRoot(plan, { ...context, root });
+      fchdir(root);
+      pivotToCurrent();
+      umount(".", MNT_DETACH);
+      // the mount namespace's root is the new root now; init's own was moved by the kernel
+      chdir("/");
+    } finally {
+      close(root);
+    }
+  });
+  close(init);
+}
+
+/** Runs `use` with the calling thread in namespaces of another process, and brings it back in any case. */
+export function inNamespaces(pidfd: number, kinds: number, use: () => void): void {
+  const home = open(".", O.PATH | O.DIRECTORY);
+  const names = { mnt: CLONE.NEWNS, net: CLONE.NEWNET, cgroup: CLONE.NEWCGROUP };
+  const own = Object.entries(names)
+    .filter(([, kind]) => (kinds & kind) !== 0)
+    .map(([name]) => open(`/proc/self/ns/${name}`, O.RDONLY));
+  // setns to a mount namespace wants an fs_struct that no other thread shares
+  unshare(CLONE.FS);
+  try {
+    setns(pidfd, kinds);
+    use();
+  } finally {
+    for (const fd of own) {
+      setns(fd, 0);
+      close(fd);
+    }
+    fchdir(home);
+    close(home);
+  }
+}

@@ -1,0 +1,58 @@
+import { FIELDS, type FieldKind, fieldSize } from "./wire.ts";
+
+type ValueOf<K extends FieldKind> = K extends "u32"
+  ? number
+  : K extends "u64"
+    ? bigint
+    : K extends "text"
+      ? string
+      : K extends "texts"
+        ? readonly string[]
+        : readonly number[];
+
+/** The orders of one shim process; what is left out is zero or empty. */
+export type Orders = { -readonly [F in keyof typeof FIELDS]?: ValueOf<(typeof FIELDS)[F]> };
+
+const encoder = new TextEncoder();
+
+/** The orders as the shim reads them: the fixed fields, then what they point to. An empty text counts 0. */
+export function encodeOrders(orders: Orders): Uint8Array {
+  const fields = Object.entries(FIELDS) as [keyof typeof FIELDS, FieldKind][];
+  const fixed = fields.reduce((size, [, kind]) => size + fieldSize(kind), 0);
+  const parts: Uint8Array[] = [];
+  let end = fixed;
+  const append = (bytes: Uint8Array): number => {
+    const at = end;
+    const padded = new Uint8Array((bytes.length + 3) & ~3);
+    padded.set(bytes);
+    parts.push(padded);
+    end += padded.length;
+    return at;
+  };
+  const head = new DataView(new ArrayBuffer(fixed));
+  let at = 0;
+  for (const [name, kind] of fields) {
+    const value = orders[name];
+    if (typeof value === "number") head.setUint32(at, value, true);
+    else if (typeof value === "bigint") head.setBigUint64(at, value, true);
+    else if (value !== undefined) {
+      const [bytes, count] = encodeSpan(value);
+      head.setUint32(at, append(bytes), true);
+      head.setUint32(at + 4, count, true);
+    }
+    at += fieldSize(kind);
+  }
+  return Buffer.concat([new Uint8Array(head.buffer), ...parts]);
+}
+
+function encodeSpan(value: string | readonly string[] | readonly number[]): [Uint8Array, number] {
+  if (typeof value === "string") return [encoder.encode(`${value}\0`), value === "" ? 0 : 1];
+  if (isNumbers(value)) return [new Uint8Array(new Uint32Array(value).buffer), value.length];
+  for (const text of value)
+    if (text.includes("\0")) throw new TypeError(`a text with a NUL character: ${JSON.stringify(text)}`);
+  return [encoder.encode(value.map((text) => `${text}\0`).join("")), value.length];
+}
+
+function isNumbers(value: readonly string[] | readonly number[]): value is readonly number[] {
+  return typeof value[0] === "number";
+}

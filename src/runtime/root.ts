@@ -1,0 +1,217 @@
+import { isErrno, SysError } from "../linux/errno.ts";
+import { EngineError } from "../linux/errors.ts";
+import { close, mkdir, O, open, openAt, openIn, symlink } from "../linux/file.ts";
+import {
+  attachTree,
+  cloneTree,
+  fdPath,
+  MOUNT_ATTR,
+  MS,
+  mknod,
+  mount,
+  moveMount,
+  setMountAttributes,
+} from "../linux/mount.ts";
+import { fstat, isDirectory, S_IFCHR, S_IFMT } from "../linux/stat.ts";
+import type { CgroupLayout } from "./cgroup/layout.ts";
+import type { RootStep } from "./rootplan.ts";
+
+/** What the steps need beside themselves. */
+export interface RootContext {
+  /** The new root, open as a path. */
+  readonly root: number;
+  /** Where the container's own proc was mounted, for moving. */
+  readonly procAt: string;
+  readonly layout: CgroupLayout;
+  /** The devpts instance made for the container's terminal, and that terminal's number in it. */
+  readonly terminal: { readonly devpts: number; readonly index: number } | undefined;
+}
+
+/**
+ * Walks the plan in the mount namespace of the container, before it is pivoted to. Every target is opened inside
+ * the root (openat2, RESOLVE_IN_ROOT) and used by descriptor, so no link in an image leads a mount astray.
+ */
+export function buildRoot(steps: readonly RootStep[], context: RootContext): void {
+  const masks = new Masks(context.root);
+  try {
+    for (const step of steps) apply(step, context, masks);
+  } finally {
+    masks.close();
+  }
+}
+
+function apply(step: RootStep, context: RootContext, masks: Masks): void {
+  const { root } = context;
+  switch (step.op) {
+    case "filesystem":
+      return at(root, step.target, "folder", (fd) => {
+        mount(step.type, fdPath(fd), step.type, step.flags, step.data);
+      });
+    case "bind":
+      return bind(step, root);
+    case "proc":
+      return at(root, step.target, "folder", (fd) => moveMount(context.procAt, fd));
+    case "pts":
+      return at(root, step.target, "folder", (fd) => {
+        if (context.terminal) attachTree(context.terminal.devpts, fd);
+        else mount("devpts", fdPath(fd), "devpts", MS.NOSUID | MS.NOEXEC, step.data);
+      });
+    case "cgroup":
+      return at(root, step.target, "folder", (fd) => mountCgroups(fd, step, context));
+    case "device":
+      return inFolderOf(root, step.path, (folder, name) =>
+        mknod(folder, name, S_IFCHR | 0o666, step.major, step.minor),
+      );
+    case "link":
+      return inFolderOf(root, step.path, (folder, name) => symlink(step.target, name, folder));
+    case "console":
+      return bindConsole(step.path, context);
+    case "folder":
+      return close(openOrMake(root, step.path, "folder"));
+    case "mask":
+      return masks.hide(step.path);
+    case "readonly":
+      return ifThere(root, step.path, (fd) => rebind(fd, fd, MOUNT_ATTR.RDONLY, 0, true));
+  }
+}
+
+/** Attaches a copy of the mount (or folder, or file) at `from` on top of `to`. */
+function rebind(from: number, to: number, attributes: number, propagation: number, recursive: boolean): void {
+  const tree = cloneTree(from, recursive);
+  try {
+    if (attributes !== 0) setMountAttributes(tree, attributes, 0, recursive);
+    if (propagation !== 0) setMountAttributes(tree, 0, propagation & ~MS.REC, (propagation & MS.REC) !== 0);
+    attachTree(tree, to);
+  } finally {
+    close(tree);
+  }
+}
+
+function bind(step: RootStep & { op: "bind" }, root: number): void {
+  const source = open(step.source, O.PATH);
+  try {
+    const kind = isDirectory(fstat(source)) ? "folder" : "file";
+    at(root, step.target, kind, (fd) =>
+      rebind(source, fd, step.readOnly ? MOUNT_ATTR.RDONLY : 0, step.propagation, step.recursive),
+    );
+  } finally {
+    close(source);
+  }
+}
+
+/** The container's own part of the cgroup tree: one file system on v2, one for each hierarchy on v1. */
+function mountCgroups(target: number, step: RootStep & { op: "cgroup" }, context: RootContext): void {
+  const flags = MS.NOSUID | MS.NODEV | MS.NOEXEC;
+  const readOnly = step.readOnly ? MS.RDONLY : 0;
+  if (context.layout.version === 2) {
+    mount("cgroup", fdPath(target), "cgroup2", flags | readOnly);
+    return;
+  }
+  mount("tmpfs", fdPath(target), "tmpfs", flags, "mode=755");
+  at(context.root, step.target, "folder", (top) => {
+    for (const hierarchy of context.layout.hierarchies) {
+      const name = hierarchy.controllers.join(",");
+      mkdir(name, 0o755, top);
+      at(top, name, "folder", (fd) => mount("cgroup", fdPath(fd), "cgroup", flags | readOnly, name));
+      if (hierarchy.controllers.length > 1) for (const one of hierarchy.controllers) symlink(name, one, top);
+    }
+    if (step.readOnly) setMountAttributes(top, MOUNT_ATTR.RDONLY, 0, false);
+  });
+}
+
+function bindConsole(path: string, context: RootContext): void {
+  if (!context.terminal) return;
+  const slave = openIn(context.root, `/dev/pts/${context.terminal.index}`, O.PATH | O.NOFOLLOW);
+  try {
+    at(context.root, path, "file", (fd) => rebind(slave, fd, 0, 0, false));
+  } finally {
+    close(slave);
+  }
+}
+
+/** Hides files behind /dev/null and folders behind one empty read-only tmpfs. */
+class Masks {
+  private nothing: number | undefined;
+  private emptied: number | undefined;
+  constructor(private readonly root: number) {}
+
+  hide(path: string): void {
+    ifThere(this.root, path, (fd) => {
+      if (!isDirectory(fstat(fd))) rebind(this.nullDevice(), fd, 0, 0, false);
+      else if (this.emptied !== undefined) rebind(this.emptied, fd, 0, 0, false);
+      else {
+        mount("tmpfs", fdPath(fd), "tmpfs", MS.RDONLY | MS.NOSUID | MS.NODEV | MS.NOEXEC, "size=0k");
+        this.emptied = openIn(this.root, path, O.PATH);
+      }
+    });
+  }
+
+  /** The host's /dev/null, and really that: what hides a file must not be something else (CVE-2025-31133). */
+  private nullDevice(): number {
+    if (this.nothing !== undefined) return this.nothing;
+    this.nothing = open("/dev/null", O.PATH | O.NOFOLLOW);
+    const { mode, rdevMajor, rdevMinor } = fstat(this.nothing);
+    if ((mode & S_IFMT) !== S_IFCHR || rdevMajor !== 1 || rdevMinor !== 3)
+      throw new EngineError("cannot mask paths: the host's /dev/null is not the null device");
+    return this.nothing;
+  }
+
+  close(): void {
+    for (const fd of [this.nothing, this.emptied]) if (fd !== undefined) close(fd);
+  }
+}
+
+/** Runs `use` with the path open inside the root; nothing where there is no such path. */
+function ifThere(root: number, path: string, use: (fd: number) => void): void {
+  let fd: number;
+  try {
+    fd = openIn(root, path, O.PATH);
+  } catch (error) {
+    if (isErrno(error, "ENOENT", "ENOTDIR")) return;
+    throw error;
+  }
+  try {
+    use(fd);
+  } finally {
+    close(fd);
+  }
+}
+
+/** Runs `use` with a mount point open inside the root, which is made where it is missing. */
+function at(root: number, path: string, kind: "folder" | "file", use: (fd: number) => void): void {
+  const fd = openOrMake(root, path, kind);
+  try {
+    use(fd);
+  } catch (error) {
+    if (error instanceof SysError)
+      throw new EngineError(`cannot mount on ${path} in the container: ${error.message}`);
+    throw error;
+  } finally {
+    close(fd);
+  }
+}
+
+/** Opens a path inside the root as a path; missing folders on the way, and the last part, are made. */
+export function openOrMake(root: number, path: string, kind: "folder" | "file"): number {
+  try {
+    return openIn(root, path, O.PATH);
+  } catch (error) {
+    if (!isErrno(error, "ENOENT")) throw error;
+  }
+  inFolderOf(root, path, (folder, name) => {
+    if (kind === "folder") mkdir(name, 0o755, folder);
+    else close(openAt(folder, name, O.WRONLY | O.CREAT | O.EXCL | O.NOFOLLOW, 0o644));
+  });
+  return openIn(root, path, O.PATH);
+}
+
+function inFolderOf(root: number, path: string, use: (folder: number, name: string) => void): void {
+  const trimmed = path.replace(/\/+$/, "");
+  const slash = trimmed.lastIndexOf("/");
+  const folder = openOrMake(root, trimmed.slice(0, slash) || "/", "folder");
+  try {
+    use(folder, trimmed.slice(slash + 1));
+  } finally {
+    close(folder);
+  }
+}

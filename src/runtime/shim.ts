@@ -1,0 +1,143 @@
+import { errnoName, errnoWords } from "../linux/errno.ts";
+import { EngineError } from "../linux/errors.ts";
+import { close, dupFrom, memfd, O, open, sealAll, writeAll } from "../linux/file.ts";
+import { spawn, waitFor } from "../linux/process.ts";
+import { messagePair, receive, send } from "../linux/socket.ts";
+import { encodeOrders, type Orders } from "./orders.ts";
+import { FD, MESSAGE, ORDERS_MAGIC, STAGES, type Stage } from "./wire.ts";
+
+/** The compiled csrc/, base64, put in by build.ts. */
+declare const SHIM_BASE64: string | undefined;
+
+/** Above every number that a shim process is given, so that spawning never overwrites what it has yet to copy. */
+const ABOVE = 64;
+
+/** A step of the shim that failed: which, and the errno. */
+export class ShimError extends EngineError {
+  constructor(
+    readonly stage: Stage,
+    readonly errno: number,
+  ) {
+    super(`cannot ${STAGES[stage]}: ${errnoWords(errnoName(errno))}`);
+  }
+}
+
+/** The descriptors of ours that a shim process gets beside its sockets and orders, by their FD names. */
+export type ShimFds = Partial<
+  Record<Exclude<keyof typeof FD, "control" | "orders" | "channel" | "preload">, number>
+>;
+
+/** One message as it was received. */
+interface Message {
+  readonly kind: number;
+  readonly a: number;
+  readonly b: number;
+}
+
+/**
+ * A process of our own executable in which only the shim runs, never JavaScript: the monitor of a container,
+ * or what enters one. It waits for its orders, so it can be started before they are known.
+ */
+export class ShimProcess {
+  private constructor(
+    readonly pid: number,
+    readonly control: number,
+    readonly channel: number,
+    private readonly orders: number,
+  ) {}
+
+  /** Starts the process. With `attached` it shares our stdin, stdout and stderr, else it has /dev/null. */
+  static start(fds: ShimFds, attached: boolean): ShimProcess {
+    const preload = above(shimLibrary());
+    const [control, theirControl] = messagePair();
+    const [channel, theirChannel] = messagePair();
+    const orders = above(memfd("mydocker-orders", false));
+    const nothing = above(open("/dev/null", O.RDWR));
+    const given = new Map<number, number>([
+      [FD.control, above(theirControl)],
+      [FD.orders, orders],
+      [FD.channel, above(theirChannel)],
+      [FD.preload, preload],
+    ]);
+    // a number that is not used must not be left to what our own caller had open there
+    for (const name of ["subject", "log", "ptyMaster", "ptySlave", "cgroup"] as const)
+      given.set(FD[name], fds[name] === undefined ? nothing : above(dupFrom(fds[name], ABOVE)));
+    if (!attached) for (const fd of [0, 1, 2]) given.set(fd, nothing);
+    const environment = [`LD_PRELOAD=/proc/self/fd/${FD.preload}`];
+    const pid = spawn("/proc/self/exe", ["mydocker"], environment, given);
+    for (const fd of new Set(given.values())) if (fd !== orders) close(fd);
+    return new ShimProcess(pid, control, channel, orders);
+  }
+
+  /** Gives it its orders and lets it begin. */
+  launch(orders: Orders): void {
+    writeAll(this.orders, encodeOrders({ ...orders, magic: ORDERS_MAGIC }));
+    close(this.orders);
+    this.tell(this.control, MESSAGE.launch);
+  }
+
+  /** Sends a message of one kind and value; false where the process is gone. */
+  tell(socket: number, kind: number, value = 0): boolean {
+    return send(socket, new Uint8Array(new Int32Array([kind, value, 0, 0]).buffer));
+  }
+
+  /** Waits for a message of `kind` on a socket; throws what FAILED says, or that the process ended before. */
+  expect(socket: number, kind: number): Message {
+    const message = receiveMessage(socket, true);
+    if (message?.kind === kind) return message;
+    throw this.failure(message);
+  }
+
+  /** Waits until the program was executed, which closes the channel; throws why it was not. */
+  expectExecuted(): void {
+    this.expect(this.channel, MESSAGE.execing);
+    const message = receiveMessage(this.channel, true);
+    close(this.channel);
+    if (message !== undefined) throw this.failure(message);
+  }
+
+  /** What became of a step that did not answer as expected. */
+  private failure(message: Message | undefined): Error {
+    if (message?.kind === MESSAGE.failed) {
+      const stage = Object.keys(STAGES)[message.a] as Stage | undefined;
+      return new ShimError(stage ?? "none", message.b);
+    }
+    // the reason of an early end may have gone over the other socket
+    const other = receiveMessage(this.control, false) ?? receiveMessage(this.channel, false);
+    if (other?.kind === MESSAGE.failed) return this.failure(other);
+    return new EngineError(
+      "the process ended before the program was started (killed from outside, or out of memory)",
+    );
+  }
+
+  /** Waits for the process to be gone. */
+  reap(): void {
+    close(this.control);
+    waitFor(this.pid);
+  }
+}
+
+/** One message, or undefined where the other end is closed (or, without `wait`, nothing has come). */
+export function receiveMessage(socket: number, wait: boolean): Message | undefined {
+  const words = new Int32Array(4);
+  const got = receive(socket, new Uint8Array(words.buffer), wait);
+  if (got === undefined || got === 0) return undefined;
+  return { kind: words[0] ?? 0, a: words[1] ?? 0, b: words[2] ?? 0 };
+}
+
+/** `fd` under a higher number; the old number is closed. */
+function above(fd: number): number {
+  if (fd >= ABOVE) return fd;
+  const higher = dupFrom(fd, ABOVE);
+  close(fd);
+  return higher;
+}
+
+/** The embedded shim in a sealed memfd: nobody can change it between here and the loader. */
+function shimLibrary(): number {
+  if (typeof SHIM_BASE64 !== "string") throw new EngineError("the shim is only in the built executable");
+  const fd = memfd("mydocker-shim", true);
+  writeAll(fd, Buffer.from(SHIM_BASE64, "base64"));
+  sealAll(fd);
+  return fd;
+}

@@ -1,0 +1,74 @@
+/** The part of the OCI runtime specification (config.md, config-linux.md, 1.0 to 1.3) that the runtime acts on. */
+
+export interface Mount {
+  readonly destination: string;
+  readonly type?: string;
+  readonly source?: string;
+  readonly options?: readonly string[];
+}
+
+export interface User {
+  readonly uid: number;
+  readonly gid: number;
+  readonly umask?: number;
+  readonly additionalGids?: readonly number[];
+}
+
+export interface Capabilities {
+  readonly bounding: readonly string[];
+  readonly effective: readonly string[];
+  readonly permitted: readonly string[];
+  readonly inheritable: readonly string[];
+  readonly ambient: readonly string[];
+}
+
+export interface Process {
+  readonly terminal: boolean;
+  readonly user: User;
+  readonly args: readonly string[];
+  readonly env: readonly string[];
+  readonly cwd: string;
+  readonly capabilities: Capabilities;
+}
+
+export type NamespaceType = "pid" | "network" | "mount" | "ipc" | "uts" | "cgroup";
+
+export interface Namespace {
+  readonly type: NamespaceType;
+  readonly path?: string;
+}
+
+export interface DeviceRule {
+  readonly allow: boolean;
+  readonly type?: "a" | "b" | "c";
+  readonly major?: number;
+  readonly minor?: number;
+  readonly access: string;
+}
+
+export interface Resources {
+  readonly devices?: readonly DeviceRule[];
+  readonly memory?: { readonly limit?: number; readonly swap?: number };
+  readonly cpu?: {
+    readonly shares?: number;
+    readonly quota?: number;
+    readonly period?: number;
+    readonly cpus?: string;
+  };
+  readonly pids?: { readonly limit: number };
+}
+
+export interface Spec {
+  readonly ociVersion: string;
+  readonly process: Process;
+  readonly root: { readonly path: string; readonly readonly: boolean };
+  readonly hostname: string;
+  readonly mounts: readonly Mount[];
+  readonly linux: {
+    readonly cgroupsPath: string;
+    readonly namespaces: readonly Namespace[];
+    readonly resources: Resources;
+    readonly maskedPaths: readonly string[];
+    readonly readonlyPaths: readonly string[];
+  };
+}

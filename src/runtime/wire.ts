@@ -1,0 +1,176 @@
+/**
+ * What TypeScript and the C shim say to each other. This file is the one definition: build.ts writes
+ * the C header from it (see `wireHeader`), so the two sides cannot drift apart.
+ *
+ *   client ── control (seqpacket, fd 3) ── monitor | enter
+ *   client ── channel (seqpacket, fd 5) ── init, or the process that exec makes
+ *
+ *   client                    monitor                    init
+ *     │── posix_spawn ──────────▶ │
+ *     │── LAUNCH ───────────────▶ │── clone ─────────────▶ │ joins cgroups, mounts its proc
+ *     │ ◀────────────── CREATED ──│                        │
+ *     │ ◀───────────────────────────────────────── READY ──│
+ *     │   (enters init's mount namespace, builds the root, pivots, leaves)
+ *     │── GO ────────────────────────────────────────────▶ │ drops privileges
+ *     │ ◀─────────────────────────────────────── EXECING ──│ execve: the channel closes,
+ *     │ ◀──────────────────────────────── FAILED | (EOF) ──│ or FAILED tells why not
+ *     │── COMMIT ───────────────▶ │   from here on the container outlives the client
+ *     │── SIGNAL ───────────────▶ │
+ *     │ ◀─── EXITED | DETACHED ───│
+ *     │── DONE ─────────────────▶ │   (the end without DONE: the monitor becomes the reaper)
+ */
+
+/** Descriptors that a shim process finds open, by number. */
+export const FD = {
+  control: 3,
+  orders: 4,
+  channel: 5,
+  /** monitor: the container's folder, whose lock is the container's life. enter: pidfd of the container's init. */
+  subject: 6,
+  log: 7,
+  ptyMaster: 8,
+  ptySlave: 9,
+  cgroup: 10,
+  preload: 11,
+} as const;
+
+export const ROLE = { monitor: 1, enter: 2 } as const;
+
+/** What the orders ask for; bits of `flags`. */
+export const FLAG = {
+  tty: 1,
+  /** The program's stdin is a pipe (or the terminal) that stays open, else /dev/null. */
+  stdin: 2,
+  log: 4,
+  /** A cgroup v2 folder is open as FD.cgroup and the process is born in it. */
+  intoCgroup: 8,
+  /** The program's output is copied to the client's stdout and stderr. */
+  attached: 16,
+  /** The client's stdin is copied to the program's. */
+  attachStdin: 256,
+  /** The container goes with its program: by the client, or by the reaper where there is none. */
+  autoRemove: 64,
+  /** Exit records are synced to disk. */
+  durable: 128,
+} as const;
+
+/** Messages; each is four 32-bit integers: kind and up to three values. */
+export const MESSAGE = {
+  launch: 1,
+  signal: 2,
+  commit: 3,
+  /** The client has removed what had to be removed. */
+  done: 4,
+  created: 5,
+  exited: 6,
+  detached: 7,
+  failed: 8,
+  ready: 9,
+  go: 10,
+  execing: 11,
+} as const;
+
+/** Where a shim process failed, in words: FAILED carries the index of the key, and the errno. */
+export const STAGES = {
+  none: "start",
+  clone: "create the namespaces",
+  pipe: "create a pipe",
+  cgroup: "join the cgroup",
+  cgroupns: "create the cgroup namespace",
+  private: "make the mounts private",
+  proc: "mount /proc",
+  hostname: "set the hostname",
+  setns: "enter the container's namespaces",
+  fork: "fork",
+  cwd: "change to the working folder",
+  terminal: "set up the terminal",
+  groups: "set the groups",
+  user: "set the user",
+  capabilities: "set the capabilities",
+  exec: "run the program",
+  memory: "get memory",
+} as const;
+export type Stage = keyof typeof STAGES;
+
+export const ORDERS_MAGIC = 0x6d796431;
+
+/**
+ * The fields of the orders, in order. `u32` and `u64` are numbers; `text` is one NUL-terminated string,
+ * `texts` several in a row, `words` 32-bit numbers in a row; these three are stored as (offset, count) from the start of the orders.
+ */
+export const FIELDS = {
+  magic: "u32",
+  role: "u32",
+  capBounding: "u64",
+  capEffective: "u64",
+  capPermitted: "u64",
+  capInheritable: "u64",
+  capAmbient: "u64",
+  flags: "u32",
+  uid: "u32",
+  gid: "u32",
+  umask: "u32",
+  cloneFlags: "u32",
+  argv: "texts",
+  env: "texts",
+  cwd: "text",
+  hostname: "text",
+  /** Where init mounts proc in its own mount namespace, for the client to move into place. */
+  procAt: "text",
+  groups: "words",
+  /** cgroup v1 `tasks` files to write "0" to. */
+  joins: "texts",
+  /** Pairs of path (relative ones: in the container's folder) and text with @CODE@ and @TIME@. */
+  reports: "texts",
+  /** What undoes the container's start, each with its verb in front: `umount PATH`, `rmdir PATH`. */
+  undo: "texts",
+  /** The command line of the reaper, a JavaScript process that removes what is left. */
+  reaper: "texts",
+  reaperEnv: "texts",
+} as const;
+
+export type FieldKind = (typeof FIELDS)[keyof typeof FIELDS];
+
+const C_TYPES: Record<FieldKind, string> = {
+  u32: "uint32_t",
+  u64: "uint64_t",
+  text: "struct span",
+  texts: "struct span",
+  words: "struct span",
+};
+
+/** The size in bytes of a field within the orders; the 64-bit numbers come first, so nothing is padded. */
+export function fieldSize(kind: FieldKind): number {
+  return kind === "u32" ? 4 : 8;
+}
+
+const snake = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+const shout = (prefix: string, name: string): string => `${prefix}_${snake(name).toUpperCase()}`;
+
+/** The C header that says the same as this file. */
+export function wireHeader(): string {
+  const lines = [
+    "// Written by build.ts from src/runtime/wire.ts: change it there.",
+    "#ifndef WIRE_H",
+    "#define WIRE_H",
+    "#include <stdint.h>",
+    `#define ORDERS_MAGIC 0x${ORDERS_MAGIC.toString(16)}u`,
+    "struct span { uint32_t at, count; };",
+    "struct message { int32_t kind, a, b, c; };",
+  ];
+  for (const [prefix, table] of Object.entries({ FD, ROLE, FLAG, MESSAGE }))
+    for (const [name, value] of Object.entries(table)) lines.push(`#define ${shout(prefix, name)} ${value}`);
+  Object.keys(STAGES).forEach((stage, index) => {
+    lines.push(`#define STAGE_${stage.toUpperCase()} ${index}`);
+  });
+  lines.push("struct orders {");
+  for (const [name, kind] of Object.entries(FIELDS)) lines.push(`  ${C_TYPES[kind]} ${snake(name)};`);
+  lines.push("};", "#include <stddef.h>");
+  let offset = 0;
+  for (const [name, kind] of Object.entries(FIELDS)) {
+    lines.push(`_Static_assert(offsetof(struct orders, ${snake(name)}) == ${offset}, "${name}");`);
+    offset += fieldSize(kind);
+  }
+  lines.push("#endif", "");
+  return lines.join("\n");
+}
