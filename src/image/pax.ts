@@ -44,3 +44,15 @@ export function paxTimeText(time: bigint): string {
   const fraction = String(size % 1_000_000_000n).padStart(9, "0");
   return `${time < 0n ? "-" : ""}${size / 1_000_000_000n}.${fraction}`;
 }
+
+const XATTR = "SCHILY.xattr.";
+
+/** The pax key of an extended attribute. As with GNU tar `=` and `%` are escaped, as a key ends at the first `=`. */
+export function xattrKey(name: string): string {
+  return `${XATTR}${name.replaceAll("%", "%25").replaceAll("=", "%3D")}`;
+}
+
+/** The extended attribute of such a key. */
+export function xattrName(key: string): string {
+  return key.slice(XATTR.length).replaceAll("%3D", "=").replaceAll("%25", "%");
+}

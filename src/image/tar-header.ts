@@ -1,4 +1,4 @@
-import { paxRecord, paxTimeText } from "./pax.ts";
+import { paxRecord, paxTimeText, xattrKey } from "./pax.ts";
 
 /** A member of a tar to be written; names and xattrs are byte strings, `mtime` is in ns since 1970. */
 export interface TarMember {
@@ -52,7 +52,7 @@ function paxRecords(member: TarMember): string {
   if (member.size > MAX_LONG) records += paxRecord("size", String(member.size));
   if (member.mtime < 0n || member.mtime % 1_000_000_000n !== 0n || seconds > BigInt(MAX_LONG))
     records += paxRecord("mtime", paxTimeText(member.mtime));
-  for (const [name, value] of member.xattrs ?? []) records += paxRecord(`SCHILY.xattr.${name}`, value);
+  for (const [name, value] of member.xattrs ?? []) records += paxRecord(xattrKey(name), value);
   return records;
 }
 

@@ -1,7 +1,6 @@
 import { isErrno } from "../linux/errno.ts";
 import { close, lock, mkdir, mkdirAll, mkdirIfMissing, O, open, unlinkIfAny } from "../linux/file.ts";
-import { listFolder } from "../linux/folder.ts";
-import { removeTreeBytes } from "../linux/remove-tree.ts";
+import { listFolder, removeTree } from "../linux/folder.ts";
 import { holdExclusive } from "./locks.ts";
 import { layersPath } from "./name.ts";
 
@@ -41,7 +40,7 @@ export function makeTemporary(root: string, run: string): Temporary {
 
 /** Removes a temporary folder with all in it. */
 export function dropTemporary(temporary: Temporary): void {
-  removeTreeBytes(temporary.path);
+  removeTree(temporary.path);
   close(temporary.fd);
 }
 

@@ -4,7 +4,7 @@ import { writeAll } from "../linux/file.ts";
 import { readable } from "../linux/tree.ts";
 import { ArchiveError } from "./archive-error.ts";
 import { memberPath } from "./member-path.ts";
-import { paxTime, readPax } from "./pax.ts";
+import { paxTime, readPax, xattrName } from "./pax.ts";
 import { type Metadata, TreeWriter } from "./tree-writer.ts";
 
 /** What was unpacked: bytes of file content, number of members, and the newest mtime (ns since 1970). */
@@ -224,8 +224,7 @@ function metadataOf(header: Member, pax: ReadonlyMap<string, string>): Metadata 
   const seconds = header.mtime?.getTime() ?? 0;
   const whole = Number.isFinite(seconds) ? BigInt(Math.trunc(seconds)) * 1_000_000n : 0n;
   const xattrs: [string, string][] = [];
-  for (const [key, value] of pax)
-    if (key.startsWith("SCHILY.xattr.")) xattrs.push([key.slice("SCHILY.xattr.".length), value]);
+  for (const [key, value] of pax) if (key.startsWith("SCHILY.xattr.")) xattrs.push([xattrName(key), value]);
   return {
     mode: (header.mode ?? 0) & 0o7777,
     uid: number("uid", header.uid),

@@ -13,7 +13,7 @@ const libc = library({
   fchownat: "ipiiii",
   fchmodat: "ipiii",
   utimensat: "ippii",
-  futimens: "ip",
+  futimens: "ipi",
   mkdirat: "ipii",
   mknodat: "ipili",
   symlinkat: "pipi",
@@ -112,6 +112,14 @@ export function mknodName(dirfd: number, name: string, mode: number, major: numb
 /** symlinkat(2): `name` becomes a link to `target`. */
 export function symlinkName(target: string, dirfd: number, name: string): void {
   done(libc().symlinkat(bytes(target), dirfd, bytes(name, 1)), "symlink", name);
+}
+
+/** linkat(2): gives the file that was opened with O_TMPFILE its name at a path of the host; EEXIST where that is taken. */
+export function linkDescriptor(fd: number, path: string): void {
+  const AT_SYMLINK_FOLLOW = 0x400;
+  const name = byteName(path);
+  const from = bytes(`/proc/self/fd/${fd}`);
+  done(libc().linkat(AT_FDCWD, from, AT_FDCWD, bytes(name, 1), AT_SYMLINK_FOLLOW), "link", name);
 }
 
 /** linkat(2) without following links: `to` becomes another name of `from`. */

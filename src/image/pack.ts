@@ -1,0 +1,77 @@
+import { isErrno, SysError } from "../linux/errno.ts";
+import { EngineError } from "../linux/errors.ts";
+import { close, fsync, O, open, renameNew, syncFolder, unlinkIfAny } from "../linux/file.ts";
+import { exists } from "../linux/stat.ts";
+import { byteName, linkDescriptor } from "../linux/tree.ts";
+import { TarOutput } from "./tar-output.ts";
+import { TreeReader } from "./tree-reader.ts";
+
+/**
+ * Writes the tree at `root` (a folder's descriptor, or a path of the host) as a plain tar to `out`, an absolute path;
+ * `exclude` holds paths below the root (`proc`, `etc/hosts`) that are left out. The file is there only when it is
+ * whole and on disk. The tree may change, or be hostile, meanwhile: links are never followed, other mounts (but for
+ * an empty folder) and sockets left out. Returns the bytes of file content. Throws EngineError where `out` exists.
+ */
+export function packTree(
+  root: number | string,
+  out: string,
+  exclude: ReadonlySet<string> = new Set(),
+): { readonly size: number } {
+  if (exists(out)) throw taken(out);
+  const folder = out.slice(0, out.lastIndexOf("/")) || "/";
+  let aside: Aside | undefined;
+  const fd = typeof root === "number" ? root : open(root, O.RDONLY | O.DIRECTORY);
+  try {
+    aside = openAside(folder);
+    const output = new TarOutput(aside.fd);
+    const size = new TreeReader(output, new Set([...exclude].map(byteName))).read(fd);
+    output.end();
+    fsync(aside.fd);
+    publish(aside, out);
+    syncFolder(folder);
+    return { size };
+  } catch (error) {
+    throw explained(error, out);
+  } finally {
+    if (aside !== undefined) {
+      close(aside.fd);
+      if (aside.path !== undefined) unlinkIfAny(aside.path);
+    }
+    if (typeof root !== "number") close(fd);
+  }
+}
+
+/** A file that has no name yet (O_TMPFILE: it goes with its process), or where there is no such thing a hidden one. */
+interface Aside {
+  readonly fd: number;
+  readonly path: string | undefined;
+}
+
+function openAside(folder: string): Aside {
+  // __O_TMPFILE; with O_DIRECTORY so that old kernels refuse it
+  const O_TMPFILE = 0o20000000 | O.DIRECTORY;
+  try {
+    return { fd: open(folder, O.RDWR | O_TMPFILE, 0o600), path: undefined };
+  } catch (error) {
+    if (!isErrno(error, "EOPNOTSUPP", "EISDIR", "EINVAL")) throw error;
+  }
+  const path = `${folder}/.tmp-${crypto.randomUUID()}`;
+  return { fd: open(path, O.RDWR | O.CREAT | O.EXCL | O.NOFOLLOW, 0o600), path };
+}
+
+function publish(aside: Aside, out: string): void {
+  if (aside.path === undefined) linkDescriptor(aside.fd, out);
+  else renameNew(aside.path, out);
+}
+
+function taken(out: string): EngineError {
+  return new EngineError(`cannot write ${out}: it exists already`);
+}
+
+function explained(error: unknown, out: string): unknown {
+  if (!(error instanceof SysError)) return error;
+  if (error.code === "EEXIST") return taken(out);
+  const reason =
+    error.code === "ENOSPC" || error.code === "EDQUOT" ? "no space left on device" : error.message;
+  return new EngineError(`cannot write ${out}: ${reason}`, 125, { cause: error });
+}
