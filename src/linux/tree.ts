@@ -225,7 +225,7 @@ export function readNames(fd: number): string[] {
 
 /** A path for calls that know no `dirfd` (those on extended attributes); only its last part is the tree's own. */
 export function pathAt(dirfd: number, name: string): string {
-  return `/proc/self/fd/${dirfd === AT_FDCWD ? "" : dirfd}/${name}`;
+  return dirfd === AT_FDCWD ? name : `/proc/self/fd/${dirfd}/${name}`;
 }
 
 const sync = library({ syncfs: "ii" });
