@@ -53,7 +53,15 @@ function compileShim(target: Target): string {
   const sources = [...new Bun.Glob("csrc/*.c").scanSync(ROOT)].sort();
   const plain = ["-std=gnu11", "-Os", "-ffreestanding", "-fno-builtin", "-fno-stack-protector"];
   const small = ["-fno-asynchronous-unwind-tables", "-fvisibility=hidden", "-Wl,--build-id=none", "-s"];
-  const safe = ["-Wall", "-Wextra", "-Werror", "-Wl,-z,defs", "-Wl,-z,noexecstack", "-Wl,-z,relro", "-Wl,-z,now"];
+  const safe = [
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-Wl,-z,defs",
+    "-Wl,-z,noexecstack",
+    "-Wl,-z,relro",
+    "-Wl,-z,now",
+  ];
   const flags = [...plain, ...small, ...safe, "-shared", "-fPIC", "-nostdlib", "-Ibuild", "-Icsrc"];
   run([target.compiler, ...flags, ...sources, "-o", output], "compiling the shim");
   return readFileSync(output).toString("base64");
@@ -68,7 +76,9 @@ async function main(args: readonly string[]): Promise<void> {
   if (!args.includes("--no-check")) run([`${ROOT}/node_modules/.bin/tsc`, "--noEmit"], "the type check");
   const shim = compileShim(target);
   if (!existsSync(target.busybox))
-    throw new Error(`${target.busybox} is missing: apt-get install busybox-static (of the target's architecture)`);
+    throw new Error(
+      `${target.busybox} is missing: apt-get install busybox-static (of the target's architecture)`,
+    );
   const busybox = await makeBusyboxTar(`${ROOT}/build/busybox.tar.gz`, target.busybox);
   const outfile = `${ROOT}/dist/mydocker${target.name === NATIVE ? "" : `-${target.name}`}`;
   const result = await Bun.build({

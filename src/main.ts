@@ -1,15 +1,19 @@
 import { describeError } from "./cli/errors.ts";
 import { HelpWanted, parseFlags } from "./cli/flags.ts";
-import { commandNames, loadCommand, takeGlobals } from "./cli/registry.ts";
-import { effectiveUser, exitNow, print } from "./linux/process.ts";
+import { loadCommand, takeGlobals } from "./cli/registry.ts";
+import { effectiveUser, exitNow, print, setUmask } from "./linux/process.ts";
 
 /** Commands that only talk: they need no rights. */
 const FOR_ANYONE = new Set(["help", "version", "completion"]);
 
 async function main(): Promise<number> {
+  // every file is made with the mode that is asked for, whatever our caller's umask
+  setUmask(0);
   const argv = takeGlobals(process.argv.slice(2));
   const name = argv[0] ?? "help";
-  const command = await loadCommand(name === "--help" || name === "-h" ? "help" : name === "--version" ? "version" : name);
+  const command = await loadCommand(
+    name === "--help" || name === "-h" ? "help" : name === "--version" ? "version" : name,
+  );
   try {
     const input = parseFlags(command, argv.slice(1));
     if (!FOR_ANYONE.has(command.name) && effectiveUser() !== 0) {
@@ -29,9 +33,9 @@ let code: number;
 try {
   code = await main();
 } catch (error) {
-  const { message, exitCode } = describeError(error, commandNames());
+  const { message, exitCode } = describeError(error);
   print(2, `mydocker: ${message}\n`);
-  if (process.env["MYDOCKER_DEBUG"]) print(2, `${Bun.inspect(error)}\n`);
+  if (process.env.MYDOCKER_DEBUG) print(2, `${Bun.inspect(error)}\n`);
   code = exitCode;
 }
 exitNow(code);

@@ -26,8 +26,17 @@ const HEADERS: Record<string, string> = {
 };
 
 /** `ps --format`: each container with Docker's fields. What only the record tells is read when it is asked for. */
-export function formatContainers(paths: Paths, format: string, states: readonly State[], whole: boolean): string {
-  return formatRows(format, HEADERS, states.map((state) => fieldsOf(paths, state, whole)));
+export function formatContainers(
+  paths: Paths,
+  format: string,
+  states: readonly State[],
+  whole: boolean,
+): string {
+  return formatRows(
+    format,
+    HEADERS,
+    states.map((state) => fieldsOf(paths, state, whole)),
+  );
 }
 
 function fieldsOf(paths: Paths, state: State, whole: boolean): Record<string, unknown> {

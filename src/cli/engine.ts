@@ -3,8 +3,8 @@ import { Paths } from "../container/paths.ts";
 /** The folders this call works on: --root and --run, else MYDOCKER_ROOT and MYDOCKER_RUN, else the usual ones. */
 export function enginePaths(): Paths {
   return new Paths(
-    absolute(process.env["MYDOCKER_ROOT"] || "/var/lib/mydocker"),
-    absolute(process.env["MYDOCKER_RUN"] || "/run/mydocker"),
+    absolute(process.env.MYDOCKER_ROOT || "/var/lib/mydocker"),
+    absolute(process.env.MYDOCKER_RUN || "/run/mydocker"),
   );
 }
 

@@ -7,7 +7,7 @@ import { UsageError } from "./errors.ts";
 export function readEnvironment(input: Parsed): string[] {
   const own = (name: string): string | undefined => process.env[name];
   const files = input.has("env-file") ? input.list("env-file") : [];
-  const fromFiles = files.flatMap((file) => parseEnvFile(readEnvFile(file), own));
+  const fromFiles = files.flatMap((file) => parseEnvFile(readEnvFile(file), own, file));
   return [...fromFiles, ...parseEnv(input.list("env"), own)];
 }
 
@@ -15,6 +15,8 @@ function readEnvFile(file: string): string {
   try {
     return readText(file);
   } catch (error) {
-    throw new UsageError(`cannot read --env-file ${file}: ${error instanceof Error ? error.message : String(error)}`, 125);
+    throw new UsageError(
+      `cannot read --env-file ${file}: ${error instanceof Error ? error.message : String(error)}`,
+    );
   }
 }

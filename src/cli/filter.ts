@@ -13,7 +13,7 @@ export function containerFilter(paths: Paths, filters: readonly string[]): Test 
   const byKey = new Map<string, Test[]>();
   for (const filter of filters) {
     const equals = filter.indexOf("=");
-    if (equals < 1) throw new UsageError(`invalid filter '${filter}': it must be KEY=VALUE`, 125);
+    if (equals < 1) throw new UsageError(`invalid filter '${filter}': it must be KEY=VALUE`);
     const key = filter.slice(0, equals);
     // labels must all be there, so each is a group of its own
     const group = key === "label" ? filter : key;
@@ -24,7 +24,8 @@ export function containerFilter(paths: Paths, filters: readonly string[]): Test 
 }
 
 function testFor(paths: Paths, key: string, value: string): Test {
-  const record = (state: State): ReturnType<typeof readContainer>["record"] => readContainer(paths, state.id).record;
+  const record = (state: State): ReturnType<typeof readContainer>["record"] =>
+    readContainer(paths, state.id).record;
   switch (key) {
     case "id":
       return (state) => state.id.startsWith(value);
@@ -35,7 +36,8 @@ function testFor(paths: Paths, key: string, value: string): Test {
     case "exited":
       return (state) => statusOf(state) === "exited" && String(state.exitCode) === value;
     case "ancestor":
-      return (state) => state.image === value || state.image === `${value}:latest` || `${state.image}:latest` === value;
+      return (state) =>
+        state.image === value || state.image === `${value}:latest` || `${state.image}:latest` === value;
     case "label":
       return (state) => {
         const [label = "", ...rest] = value.split("=");
@@ -43,7 +45,8 @@ function testFor(paths: Paths, key: string, value: string): Test {
         return Object.hasOwn(labels, label) && (rest.length === 0 || labels[label] === rest.join("="));
       };
     case "volume":
-      return (state) => record(state).volumes.some((one) => one.source === value || one.destination === value);
+      return (state) =>
+        record(state).volumes.some((one) => one.source === value || one.destination === value);
     case "before":
     case "since": {
       const { created } = readContainer(paths, findId(paths, value)).record;
@@ -63,7 +66,7 @@ function nameTest(value: string): Test {
   try {
     pattern = new RegExp(value);
   } catch {
-    throw new UsageError(`invalid filter 'name=${value}': it is no regular expression`, 125);
+    throw new UsageError(`invalid filter 'name=${value}': it is no regular expression`);
   }
   return (state) => pattern.test(state.name) || pattern.test(`/${state.name}`);
 }

@@ -56,10 +56,10 @@ export function takeGlobals(argv: readonly string[]): readonly string[] {
     if (!match) break;
     const [, name = "", value] = match;
     const variable = variables[name];
-    if (variable === undefined) process.env["MYDOCKER_DEBUG"] = "1";
+    if (variable === undefined) process.env.MYDOCKER_DEBUG = "1";
     else {
       const text = value ?? argv[++at];
-      if (!text) throw new UsageError(`flag needs an argument: --${name}`, 125);
+      if (!text) throw new UsageError(`flag needs an argument: --${name}`);
       process.env[variable] = text;
     }
   }

@@ -1,5 +1,5 @@
-import { readable } from "../linux/socket.ts";
 import { SIGNALS } from "../linux/signals.ts";
+import { readable } from "../linux/socket.ts";
 import { copyWindowSize, makeRaw } from "../linux/tty.ts";
 import { receiveMessage, type ShimProcess } from "../runtime/shim.ts";
 import { MESSAGE } from "../runtime/wire.ts";
@@ -11,7 +11,17 @@ export interface AttachEnd {
 }
 
 /** What the client passes on to the program; those of a terminal come through the terminal instead. */
-const FORWARDED = ["SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGCONT", "SIGTSTP"] as const;
+const FORWARDED = [
+  "SIGHUP",
+  "SIGINT",
+  "SIGQUIT",
+  "SIGTERM",
+  "SIGUSR1",
+  "SIGUSR2",
+  "SIGALRM",
+  "SIGCONT",
+  "SIGTSTP",
+] as const;
 /** What ends a client on a terminal: the terminal is put back first, the program goes on. */
 const ENDING = ["SIGHUP", "SIGTERM"] as const;
 
@@ -19,7 +29,11 @@ const ENDING = ["SIGHUP", "SIGTERM"] as const;
  * Waits for the program at the shim's other end. Its bytes flow between the client's descriptors and the shim without
  * this process, which only passes signals on and follows the size of its window.
  */
-export async function attach(shim: ShimProcess, terminal: { master: number } | undefined, stdin: boolean): Promise<AttachEnd> {
+export async function attach(
+  shim: ShimProcess,
+  terminal: { master: number } | undefined,
+  stdin: boolean,
+): Promise<AttachEnd> {
   const restore = terminal && stdin ? makeRaw(0) : undefined;
   const forwarded = terminal ? [] : FORWARDED;
   for (const name of forwarded)

@@ -1,15 +1,29 @@
+import { findImage, type Image, type ImageConfig, resolveImage, withImagesShared } from "../image/store.ts";
 import { isErrno } from "../linux/errno.ts";
-import { EngineError } from "../linux/errors.ts";
+import { EngineError, undone } from "../linux/errors.ts";
 import { close, lock, mkdir, mkdirAll, O, open, readlinkIfAny, symlink } from "../linux/file.ts";
 import { exists, isDirectory, statIfAny } from "../linux/stat.ts";
-import { findImage, type Image, type ImageConfig, resolveImage, withImagesShared } from "../image/store.ts";
 import { MESSAGE } from "../runtime/wire.ts";
 import { writeProvided } from "./etc.ts";
 import { makeOverlay } from "./overlay.ts";
 import type { Paths } from "./paths.ts";
-import { type ContainerRecord, type Limits, type NetworkMode, type Volume, writeContainer } from "./record.ts";
+import {
+  type ContainerRecord,
+  type Limits,
+  type NetworkMode,
+  type Volume,
+  writeContainer,
+} from "./record.ts";
 import { collectGarbage, dispose } from "./remove.ts";
-import { DEFAULT_PIDS, firstEnvironment, makeProcess, makeSpec, mergeEnvironments, resourcesOf, withHome } from "./spec.ts";
+import {
+  DEFAULT_PIDS,
+  firstEnvironment,
+  makeProcess,
+  makeSpec,
+  mergeEnvironments,
+  resourcesOf,
+  withHome,
+} from "./spec.ts";
 import { type Running, startContainer } from "./start.ts";
 import { NAME } from "./store.ts";
 import { resolveUserIn } from "./user.ts";
@@ -47,7 +61,9 @@ type Source = Pick<Image, "id" | "layers" | "config">;
  */
 export async function runContainer(paths: Paths, options: RunOptions): Promise<Running> {
   if (options.name !== undefined && !NAME.test(options.name))
-    throw new EngineError(`invalid container name (${options.name}): only [a-zA-Z0-9][a-zA-Z0-9_.-]+ are allowed`);
+    throw new EngineError(
+      `invalid container name (${options.name}): only [a-zA-Z0-9][a-zA-Z0-9_.-]+ are allowed`,
+    );
   if (!exists(paths.containers) || !exists(paths.run)) paths.make();
   if (!options.rootfs && !findImage(paths.root, options.image))
     await resolveImage(paths.root, paths.run, options.image);
@@ -58,10 +74,13 @@ function sourceOf(paths: Paths, options: RunOptions): Source {
   if (!options.rootfs) {
     const image = findImage(paths.root, options.image);
     if (image) return image;
-    throw new EngineError(`image ${options.image} was changed or removed while the container was being created`);
+    throw new EngineError(
+      `image ${options.image} was changed or removed while the container was being created`,
+    );
   }
   const folder = statIfAny(options.image);
-  if (!folder || !isDirectory(folder)) throw new EngineError(`cannot use ${options.image} as root file system: no such folder`);
+  if (!folder || !isDirectory(folder))
+    throw new EngineError(`cannot use ${options.image} as root file system: no such folder`);
   return { id: "", layers: [options.image], config: {} };
 }
 
@@ -80,8 +99,7 @@ function createAndStart(paths: Paths, options: RunOptions, source: Source): Runn
       throw new EngineError("the container's monitor was killed while the container was being created");
     return running;
   } catch (error) {
-    dispose(paths, id);
-    throw error;
+    throw undone(error, () => dispose(paths, id));
   } finally {
     close(folderLock);
   }
@@ -118,7 +136,9 @@ function takeName(paths: Paths, name: string, id: string): void {
 function makeRecord(id: string, options: RunOptions, source: Source): ContainerRecord {
   const { config } = source;
   const replaced = options.entrypoint !== undefined;
-  const entrypoint = replaced ? [options.entrypoint ?? ""].filter((part) => part !== "") : (config.Entrypoint ?? []);
+  const entrypoint = replaced
+    ? [options.entrypoint ?? ""].filter((part) => part !== "")
+    : (config.Entrypoint ?? []);
   const args = options.args.length > 0 ? options.args : replaced ? [] : (config.Cmd ?? []);
   const command = [...entrypoint, ...args];
   if (command.length === 0) throw new EngineError("no command was given, and the image names none");

@@ -43,7 +43,8 @@ export function execInContainer(paths: Paths, reference: string, options: ExecOp
   const pidfd = openPidfd(pid);
   const root = open(`/proc/${pid}/root`, O.PATH | O.DIRECTORY);
   // the descriptors are of the container only if its process still lives now that they are open
-  if (pidfd === undefined || !isRunning(state)) throw new EngineError(`container ${record.name} is not running`, 1);
+  if (pidfd === undefined || !isRunning(state))
+    throw new EngineError(`container ${record.name} is not running`, 1);
   const layout = cgroupLayout();
   const group = openGroup(layout, spec.linux.cgroupsPath);
   const terminal = options.terminal ? terminalIn(root) : undefined;
@@ -81,7 +82,8 @@ export function execInContainer(paths: Paths, reference: string, options: ExecOp
 function execProcess(root: number, base: Process, user: string, options: ExecOptions): Process {
   const identity = resolveUserIn(root, options.user ?? user);
   // another user has another home
-  const inherited = options.user === undefined ? base.env : base.env.filter((entry) => !entry.startsWith("HOME="));
+  const inherited =
+    options.user === undefined ? base.env : base.env.filter((entry) => !entry.startsWith("HOME="));
   const term = options.terminal ? ["TERM=xterm"] : [];
   const env = mergeEnvironments([term, inherited, options.env]);
   return makeProcess(
@@ -101,7 +103,9 @@ function terminalIn(root: number): Pty {
   try {
     const { mode, rdevMajor, rdevMinor } = lstat("ptmx", devpts);
     if ((mode & S_IFMT) !== S_IFCHR || rdevMajor !== 5 || rdevMinor !== 2)
-      throw new EngineError("cannot open a terminal: the container's /dev/pts/ptmx is not the terminal multiplexer");
+      throw new EngineError(
+        "cannot open a terminal: the container's /dev/pts/ptmx is not the terminal multiplexer",
+      );
     return openPty(devpts);
   } finally {
     close(devpts);

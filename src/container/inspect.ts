@@ -77,7 +77,9 @@ function inspectState(state: State): object {
 function inspectHostConfig(record: ContainerRecord): object {
   const { limits } = record;
   return {
-    Binds: record.volumes.map((volume) => `${volume.source}:${volume.destination}${volume.readOnly ? ":ro" : ""}`),
+    Binds: record.volumes.map(
+      (volume) => `${volume.source}:${volume.destination}${volume.readOnly ? ":ro" : ""}`,
+    ),
     NetworkMode: record.network,
     AutoRemove: record.autoRemove,
     Memory: limits.memory ?? 0,

@@ -26,7 +26,10 @@ export function runningContainer(paths: Paths, reference: string): { record: Con
   const { record } = readContainer(paths, findId(paths, reference));
   const state = readState(paths, record.name);
   if (isRunning(state) && state.id === record.id) return { record, state };
-  throw new EngineError(`container ${record.name} is not running; 'mydocker start ${record.name}' starts it`, 1);
+  throw new EngineError(
+    `container ${record.name} is not running; 'mydocker start ${record.name}' starts it`,
+    1,
+  );
 }
 
 /** `kill`: a signal to a running container. */

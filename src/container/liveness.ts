@@ -19,7 +19,9 @@ export function heldLocks(): ReadonlySet<string> {
 
 /** Whether the container of this state runs, by what `heldLocks` saw. */
 export function isHeld(state: State, held: ReadonlySet<string>): boolean {
-  return state.status === "running" && state.bootId === bootId() && held.has(`${state.monitor} ${state.lockInode}`);
+  return (
+    state.status === "running" && state.bootId === bootId() && held.has(`${state.monitor} ${state.lockInode}`)
+  );
 }
 
 /** Whether the container's first process runs: its pid with its start time, in this boot. */

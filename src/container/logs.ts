@@ -1,6 +1,6 @@
+import { isErrno } from "../linux/errno.ts";
 import { EngineError } from "../linux/errors.ts";
 import { close, O, open, read } from "../linux/file.ts";
-import { isErrno } from "../linux/errno.ts";
 import { isRunning } from "./liveness.ts";
 import type { Paths } from "./paths.ts";
 import { findId, readContainer, readState } from "./store.ts";
@@ -74,9 +74,13 @@ class LineReader {
     for (;;) {
       const got = read(this.fd, this.buffer);
       if (got === 0) return;
-      const data = this.rest.length > 0 ? Buffer.concat([this.rest, this.buffer.subarray(0, got)]) : this.buffer.subarray(0, got);
+      const data =
+        this.rest.length > 0
+          ? Buffer.concat([this.rest, this.buffer.subarray(0, got)])
+          : this.buffer.subarray(0, got);
       const end = data.lastIndexOf(10);
-      for (const line of decoder.decode(data.subarray(0, end + 1)).split("\n")) if (line !== "") take(parseEntry(line));
+      for (const line of decoder.decode(data.subarray(0, end + 1)).split("\n"))
+        if (line !== "") take(parseEntry(line));
       this.rest = data.slice(end + 1);
     }
   }

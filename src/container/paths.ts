@@ -59,7 +59,14 @@ export class Paths {
 
   /** Makes the folders that everything else lies in; only root may look into them. */
   make(): void {
-    for (const folder of [this.root, this.containers, this.names, `${this.root}/overlay2`, `${this.root}/image`, this.run])
+    for (const folder of [
+      this.root,
+      this.containers,
+      this.names,
+      `${this.root}/overlay2`,
+      `${this.root}/image`,
+      this.run,
+    ])
       mkdirAll(folder, 0o700);
   }
 }

@@ -66,7 +66,10 @@ async function lockForRemoval(paths: Paths, id: string, force: boolean): Promise
   if (force) signalContainer(state, 9);
   const lock = await waitForLock(paths, id, 10);
   if (lock !== undefined) return lock;
-  throw new EngineError(`cannot remove container ${name ?? id}: another command is busy with it, or its processes do not end`, 1);
+  throw new EngineError(
+    `cannot remove container ${name ?? id}: another command is busy with it, or its processes do not end`,
+    1,
+  );
 }
 
 function recordedName(paths: Paths, id: string): string | undefined {

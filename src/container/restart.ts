@@ -1,14 +1,13 @@
 import { EngineError } from "../linux/errors.ts";
-import { close } from "../linux/file.ts";
+import { close, mkdirAll } from "../linux/file.ts";
+import { exists } from "../linux/stat.ts";
 import { MESSAGE } from "../runtime/wire.ts";
 import { writeProvided } from "./etc.ts";
+import { isRunning } from "./liveness.ts";
 import type { Paths } from "./paths.ts";
 import { resourcesOf } from "./spec.ts";
 import { type Running, startContainer } from "./start.ts";
 import { findId, readContainer, readState, waitForLock } from "./store.ts";
-import { isRunning } from "./liveness.ts";
-import { mkdirAll } from "../linux/file.ts";
-import { exists } from "../linux/stat.ts";
 
 /**
  * `start`: runs a stopped container again on its own upper layer. Undefined where it runs already, which is no error.

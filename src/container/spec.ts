@@ -1,6 +1,6 @@
-import type { Mount, Process, Resources, Spec } from "../runtime/spec.ts";
 import { DEFAULT_CAPABILITIES } from "../runtime/capabilities.ts";
 import { DEFAULT_DEVICE_RULES } from "../runtime/cgroup/devices.ts";
+import type { Mount, Process, Resources, Spec } from "../runtime/spec.ts";
 import { PROVIDED } from "./etc.ts";
 import type { Paths } from "./paths.ts";
 import type { ContainerRecord, Limits } from "./record.ts";
@@ -130,7 +130,9 @@ function providedMounts(paths: Paths, record: ContainerRecord): Mount[] {
 
 function volumeMounts(record: ContainerRecord): Mount[] {
   // parents before children, whatever the order of the flags
-  const sorted = [...record.volumes].sort((a, b) => a.destination.split("/").length - b.destination.split("/").length);
+  const sorted = [...record.volumes].sort(
+    (a, b) => a.destination.split("/").length - b.destination.split("/").length,
+  );
   return sorted.map(({ source, destination, readOnly, propagation }) => ({
     destination,
     type: "bind",

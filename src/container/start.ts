@@ -1,5 +1,5 @@
 import { errnoName, errnoWords } from "../linux/errno.ts";
-import { EngineError } from "../linux/errors.ts";
+import { EngineError, undone } from "../linux/errors.ts";
 import { close, mkdirIfMissing, O, open, writeFileAtomic } from "../linux/file.ts";
 import { CLONE } from "../linux/mount.ts";
 import { bootId, startTime } from "../linux/process.ts";
@@ -65,10 +65,11 @@ export function startContainer(paths: Paths, options: StartOptions): Running {
   try {
     return begin(paths, options, begun);
   } catch (error) {
-    if (begun.shim) endShim(begun.shim, begun.launched);
-    unmountOverlay(paths, options.record.id);
-    if (begun.group) removeGroup(begun.group.folders);
-    throw explain(error, options.record);
+    throw undone(explain(error, options.record), () => {
+      if (begun.shim) endShim(begun.shim, begun.launched);
+      unmountOverlay(paths, options.record.id);
+      if (begun.group) removeGroup(begun.group.folders);
+    });
   } finally {
     close(log);
     if (begun.group?.fd !== undefined) close(begun.group.fd);
@@ -156,7 +157,9 @@ function makeOrders(
 
 /** JSON in which @CODE@ (a number) and @TIME@ are the monitor's to fill in; what the user wrote has no `@` left. */
 export function reportTemplate(value: object): string {
-  const text = JSON.stringify(value, (_, field) => (field === "@CODE@" || field === "@TIME@" ? `\u0001${field}` : field));
+  const text = JSON.stringify(value, (_, field) =>
+    field === "@CODE@" || field === "@TIME@" ? `\u0001${field}` : field,
+  );
   return text
     .replace(/"\\u0001@CODE@"/g, "\u0001C")
     .replace(/\\u0001@TIME@/g, "\u0001T")

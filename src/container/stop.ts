@@ -23,9 +23,11 @@ export async function stopContainer(paths: Paths, reference: string, seconds: nu
     signalContainer(state, 9);
     lock = await waitForLock(paths, record.id, 10);
   }
-  if (lock === undefined) throw new EngineError(`cannot stop container ${record.name}: its processes do not end`, 1);
+  if (lock === undefined)
+    throw new EngineError(`cannot stop container ${record.name}: its processes do not end`, 1);
   // the classic tools tell a container that was stopped from one that ended by itself
   const ended = readState(paths, record.name);
-  if (ended && !record.autoRemove) writeFileAtomic(paths.state(record.name), JSON.stringify({ ...ended, status: "stopped" }), false);
+  if (ended && !record.autoRemove)
+    writeFileAtomic(paths.state(record.name), JSON.stringify({ ...ended, status: "stopped" }), false);
   close(lock);
 }

@@ -2,10 +2,17 @@ import { isErrno } from "../linux/errno.ts";
 import { EngineError } from "../linux/errors.ts";
 import { close, lock, O, open, readlinkIfAny } from "../linux/file.ts";
 import { listFolder } from "../linux/folder.ts";
+import type { Spec } from "../runtime/spec.ts";
 import { heldLocks, isHeld } from "./liveness.ts";
 import type { Paths } from "./paths.ts";
-import { classicTime, type Container, type ContainerRecord, type Exit, readJson, type State } from "./record.ts";
-import type { Spec } from "../runtime/spec.ts";
+import {
+  type Container,
+  type ContainerRecord,
+  classicTime,
+  type Exit,
+  readJson,
+  type State,
+} from "./record.ts";
 
 /** Ids are ten decimal digits. */
 export const ID = /^[0-9]{10}$/;
@@ -29,7 +36,10 @@ export function findId(paths: Paths, reference: string): string {
   const matches = /^[0-9]+$/.test(reference) ? listIds(paths).filter((id) => id.startsWith(reference)) : [];
   const found = matches.filter((id) => isContainer(paths, id));
   if (found.length > 1)
-    throw new EngineError(`ambiguous id prefix ${reference}: it fits ${found.join(", ")}; give more digits`, 1);
+    throw new EngineError(
+      `ambiguous id prefix ${reference}: it fits ${found.join(", ")}; give more digits`,
+      1,
+    );
   if (found[0] !== undefined) return found[0];
   throw new EngineError(`No such container: ${reference}`, 1);
 }
@@ -58,7 +68,10 @@ export function readContainer(paths: Paths, id: string): Container {
     const spec = readJson<Spec>(paths.spec(id));
     if (record && spec) return { record, spec };
   } catch (error) {
-    throw new EngineError(`the record of container ${id} is damaged: ${reasonOf(error)}; 'rm -f ${id}' removes it`, 1);
+    throw new EngineError(
+      `the record of container ${id} is damaged: ${reasonOf(error)}; 'rm -f ${id}' removes it`,
+      1,
+    );
   }
   throw new EngineError(`No such container: ${id}`, 1);
 }

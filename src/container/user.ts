@@ -23,17 +23,26 @@ export function resolveUser(user: string, passwd: string, group: string): Identi
   const who = (colon < 0 ? user : user.slice(0, colon)) || "0";
   const withGroup = colon < 0 ? undefined : user.slice(colon + 1);
   const number = idNumber(who);
-  const entry = entries(passwd).find((fields) => (number === undefined ? fields[0] === who : fields[2] === String(number)));
+  const entry = entries(passwd).find((fields) =>
+    number === undefined ? fields[0] === who : fields[2] === String(number),
+  );
   const uid = number ?? idNumber(entry?.[2] ?? "");
-  if (uid === undefined) throw new EngineError(`unable to find user ${who}: no matching entries in passwd file`, 126);
+  if (uid === undefined)
+    throw new EngineError(`unable to find user ${who}: no matching entries in passwd file`, 126);
   const gid = withGroup ? resolveGroup(withGroup, group) : (idNumber(entry?.[3] ?? "") ?? 0);
   const home = entry?.[5] || "/";
-  return { uid, gid, home, groups: withGroup === undefined && entry ? memberships(entry[0] ?? "", group) : [] };
+  return {
+    uid,
+    gid,
+    home,
+    groups: withGroup === undefined && entry ? memberships(entry[0] ?? "", group) : [],
+  };
 }
 
 function resolveGroup(name: string, group: string): number {
   const gid = idNumber(name) ?? idNumber(entries(group).find((fields) => fields[0] === name)?.[2] ?? "");
-  if (gid === undefined) throw new EngineError(`unable to find group ${name}: no matching entries in group file`, 126);
+  if (gid === undefined)
+    throw new EngineError(`unable to find group ${name}: no matching entries in group file`, 126);
   return gid;
 }
 

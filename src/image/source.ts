@@ -5,6 +5,8 @@ import { ArchiveError } from "./archive-error.ts";
 const PIECE = 256 << 10;
 /** The decompressors' output buffer: each filled one costs a turn of the event loop. */
 const OUTPUT = 1 << 20;
+/** How far the decompressor may be ahead of the writing of files, on either side of it. */
+const AHEAD = 4 << 20;
 
 /** An archive being read: the plain tar in pieces, and the digest of all bytes as they are stored. */
 export interface Source {
@@ -56,7 +58,7 @@ async function* plain(raw: Iterable<Uint8Array>): AsyncGenerator<Uint8Array> {
 /** node:zlib works in a thread of its own, so that decompressing goes on while files are written here. */
 async function* decompressed(raw: Generator<Uint8Array>, kind: "gzip" | "zstd"): AsyncGenerator<Uint8Array> {
   const zlib = await import("node:zlib");
-  const options = { chunkSize: OUTPUT };
+  const options = { chunkSize: OUTPUT, highWaterMark: AHEAD };
   const stream = kind === "gzip" ? zlib.createGunzip(options) : zlib.createZstdDecompress(options);
   let over = false;
   const feed = async (): Promise<void> => {

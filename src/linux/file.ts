@@ -1,5 +1,5 @@
 import { errnoName, isErrno, SysError } from "./errno.ts";
-import { check, cstr, errno, library, SYS, syscall } from "./libc.ts";
+import { check, cstr, errno, library, type Name, SYS, syscall } from "./libc.ts";
 
 const libc = library({
   openat: "ipiii",
@@ -48,12 +48,16 @@ export const O = {
 /** How openat2(2) may resolve a path. */
 export const RESOLVE = { NO_XDEV: 1, NO_MAGICLINKS: 2, NO_SYMLINKS: 4, BENEATH: 8, IN_ROOT: 16 } as const;
 
+function shown(name: Name): string {
+  return typeof name === "string" ? name : decoder.decode(name).replace(/\0$/, "");
+}
+
 /** openat(2); O_CLOEXEC is always added. Returns the descriptor. */
-export function openAt(dirfd: number, path: string, flags: number, mode = 0): number {
+export function openAt(dirfd: number, path: Name, flags: number, mode = 0): number {
   for (;;) {
     const fd = libc().openat(dirfd, cstr(path), flags | O.CLOEXEC, mode);
     if (fd >= 0) return fd;
-    if (errnoName(errno()) !== "EINTR") return check(fd, "open", path);
+    if (errnoName(errno()) !== "EINTR") return check(fd, "open", shown(path));
   }
 }
 
@@ -240,13 +244,13 @@ export function mkdirAll(path: string, mode = 0o755): void {
 }
 
 /** unlinkat(2), for files. */
-export function unlink(path: string, dirfd = AT_FDCWD): void {
-  check(libc().unlinkat(dirfd, cstr(path), 0), "unlink", path);
+export function unlink(path: Name, dirfd = AT_FDCWD): void {
+  check(libc().unlinkat(dirfd, cstr(path), 0), "unlink", shown(path));
 }
 
 /** unlinkat(2), for empty folders. */
-export function rmdir(path: string, dirfd = AT_FDCWD): void {
-  check(libc().unlinkat(dirfd, cstr(path), AT_REMOVEDIR), "rmdir", path);
+export function rmdir(path: Name, dirfd = AT_FDCWD): void {
+  check(libc().unlinkat(dirfd, cstr(path), AT_REMOVEDIR), "rmdir", shown(path));
 }
 
 /** Removes a file; false where there is none. */
@@ -280,8 +284,8 @@ export function link(fromFd: number, from: string, toFd: number, to: string): vo
 }
 
 /** renameat(2). */
-export function rename(from: string, to: string, fromFd = AT_FDCWD, toFd = AT_FDCWD): void {
-  check(libc().renameat(fromFd, cstr(from), toFd, cstr(to)), "rename", `${from} to ${to}`);
+export function rename(from: Name, to: Name, fromFd = AT_FDCWD, toFd = AT_FDCWD): void {
+  check(libc().renameat(fromFd, cstr(from), toFd, cstr(to)), "rename", `${shown(from)} to ${shown(to)}`);
 }
 
 /** renameat2(2) with RENAME_NOREPLACE: EEXIST where `to` exists. */

@@ -1,10 +1,12 @@
 import { errnoName, isErrno } from "./errno.ts";
 import { AT_FDCWD, close, O, openAt, rename, rmdir, unlink } from "./file.ts";
-import { check, errno, SYS, syscall } from "./libc.ts";
+import { check, errno, type Name, SYS, syscall } from "./libc.ts";
 
 /** An entry of getdents64(2). `type` is a DT_ value; DT_UNKNOWN (0) on file systems that do not tell. */
 export interface Entry {
   readonly name: string;
+  /** The name as it is: a container can make names that are no UTF-8. */
+  readonly bytes: Uint8Array;
   readonly ino: bigint;
   readonly type: number;
 }
@@ -29,8 +31,9 @@ export function readEntries(fd: number): Entry[] {
       const length = view.getUint16(at + 16, true);
       const end = buffer.indexOf(0, at + 19);
       const name = decoder.decode(buffer.subarray(at + 19, end));
+      const bytes = buffer.slice(at + 19, end + 1);
       if (name !== "." && name !== "..")
-        entries.push({ name, ino: view.getBigUint64(at, true), type: buffer[at + 18] ?? 0 });
+        entries.push({ name, bytes, ino: view.getBigUint64(at, true), type: buffer[at + 18] ?? 0 });
       at += length;
     }
   }
@@ -74,21 +77,21 @@ export function removeTree(name: string, dirfd = AT_FDCWD): void {
     const empty = (fd: number, depth: number): void => {
       for (const entry of readEntries(fd)) {
         if (entry.type !== DT_DIR && entry.type !== 0) {
-          unlink(entry.name, fd);
+          unlink(entry.bytes, fd);
           continue;
         }
         if (depth >= DEEPEST) {
-          rename(entry.name, `.mydocker-deep-${moved++}`, fd, top);
+          rename(entry.bytes, `.mydocker-deep-${moved++}`, fd, top);
           continue;
         }
-        const inner = openFolder(entry.name, fd);
+        const inner = openFolder(entry.bytes, fd);
         if (inner === undefined) continue;
         try {
           empty(inner, depth + 1);
         } finally {
           close(inner);
         }
-        rmdir(entry.name, fd);
+        rmdir(entry.bytes, fd);
       }
     };
     do {
@@ -103,7 +106,7 @@ export function removeTree(name: string, dirfd = AT_FDCWD): void {
 }
 
 /** Opens a folder to empty it; where it is a file after all, removes that and returns undefined. */
-function openFolder(name: string, dirfd: number): number | undefined {
+function openFolder(name: Name, dirfd: number): number | undefined {
   try {
     return openAt(dirfd, name, O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
   } catch (error) {

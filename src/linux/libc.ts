@@ -54,8 +54,12 @@ export function address(memory: Uint8Array | Uint32Array | BigUint64Array): numb
 
 const encoder = new TextEncoder();
 
+/** A path or name: text, or the bytes that a folder gave (NUL-terminated), which need not be UTF-8. */
+export type Name = string | Uint8Array;
+
 /** A NUL-terminated C string. Throws EINVAL where the text itself holds a NUL. */
-export function cstr(text: string): Uint8Array {
+export function cstr(text: Name): Uint8Array {
+  if (typeof text !== "string") return text;
   if (text.includes("\0")) throw new SysError("string", JSON.stringify(text), 22);
   return encoder.encode(`${text}\0`);
 }

@@ -12,6 +12,7 @@ const libc = library({
   waitpid: "ipii",
   _exit: "ii",
   geteuid: "i",
+  umask: "ii",
   kill: "iii",
   write: "ipll",
 });
@@ -71,6 +72,11 @@ export function exitNow(code: number): never {
 /** geteuid(2). */
 export function effectiveUser(): number {
   return libc().geteuid();
+}
+
+/** umask(2). */
+export function setUmask(mask: number): void {
+  libc().umask(mask);
 }
 
 /** pidfd_open(2), or undefined where there is no such process. */

@@ -1,3 +1,4 @@
+import { isErrno } from "../linux/errno.ts";
 import { EngineError } from "../linux/errors.ts";
 import { AT_FDCWD, close, O, open, openAt } from "../linux/file.ts";
 import { CLONE, chdir, fchdir, MNT_DETACH, pivotToCurrent, setns, umount, unshare } from "../linux/mount.ts";
@@ -75,17 +76,30 @@ export function inNamespaces(pidfd: number, kinds: number, use: () => void): voi
   const own = Object.entries(names)
     .filter(([, kind]) => (kinds & kind) !== 0)
     .map(([name]) => open(`/proc/self/ns/${name}`, O.RDONLY));
-  // setns to a mount namespace wants an fs_struct that no other thread shares
-  unshare(CLONE.FS);
   try {
-    setns(pidfd, kinds);
+    cross(pidfd, kinds);
     use();
   } finally {
     for (const fd of own) {
-      setns(fd, 0);
+      cross(fd, 0);
       close(fd);
     }
     fchdir(home);
     close(home);
+  }
+}
+
+/**
+ * setns to a mount namespace wants an fs_struct that no other thread shares. The JavaScript engine may start a thread
+ * of its own at any moment, which then shares ours: so it is unshared right before, and once more where that lost.
+ */
+function cross(fd: number, kinds: number): void {
+  for (let tries = 0; ; tries++) {
+    unshare(CLONE.FS);
+    try {
+      return setns(fd, kinds);
+    } catch (error) {
+      if (tries === 20 || !isErrno(error, "EINVAL")) throw error;
+    }
   }
 }

@@ -16,7 +16,7 @@ export const command: Command = {
   run: async (input) => {
     const [shell = ""] = input.args;
     if (shell !== "bash" && shell !== "zsh" && shell !== "fish")
-      throw new UsageError(`no completion for ${shell}: there is one for bash, zsh and fish`, 125);
+      throw new UsageError(`no completion for ${shell}: there is one for bash, zsh and fish`);
     print(1, completionScript(shell, await allCommands()));
     return 0;
   },

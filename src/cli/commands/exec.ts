@@ -15,7 +15,13 @@ export const command: Command = {
     { name: "detach", short: "d", kind: "bool", help: "Run in the background" },
     { name: "interactive", short: "i", kind: "bool", help: "Keep stdin open" },
     { name: "tty", short: "t", kind: "bool", help: "Give the command a terminal" },
-    { name: "env", short: "e", kind: "list", value: "KEY=VALUE", help: "Set a variable (KEY alone: the caller's value)" },
+    {
+      name: "env",
+      short: "e",
+      kind: "list",
+      value: "KEY=VALUE",
+      help: "Set a variable (KEY alone: the caller's value)",
+    },
     { name: "env-file", kind: "list", value: "FILE", help: "Read variables from a file" },
     { name: "workdir", short: "w", kind: "string", value: "DIR", help: "Working folder" },
     { name: "user", short: "u", kind: "string", value: "USER[:GROUP]", help: "Run as this user" },
@@ -23,7 +29,11 @@ export const command: Command = {
   args: { min: 2, max: Number.POSITIVE_INFINITY },
   interspersed: false,
   completes: "containers",
-  examples: ["mydocker exec c1 ps", "mydocker exec -it c1 sh", "mydocker exec -e A=1 -w /tmp -u nobody c1 env"],
+  examples: [
+    "mydocker exec c1 ps",
+    "mydocker exec -it c1 sh",
+    "mydocker exec -e A=1 -w /tmp -u nobody c1 env",
+  ],
   run,
 };
 
@@ -33,7 +43,7 @@ async function run(input: Parsed): Promise<number> {
   const stdin = input.bool("interactive");
   const detach = input.bool("detach");
   if (terminal && stdin && !detach && !isTerminal(0))
-    throw new UsageError("the input device is not a TTY: leave -t out", 125);
+    throw new UsageError("the input device is not a TTY: leave -t out");
   const workdir = input.text("workdir");
   const user = input.text("user");
   const { shim, terminal: pty } = execInContainer(enginePaths(), container, {

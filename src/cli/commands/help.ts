@@ -14,7 +14,12 @@ export const command: Command = {
   completes: "commands",
   run: async (input) => {
     const [name] = input.args;
-    print(1, name === undefined ? await renderOverview(await allCommands()) : await renderHelp(await loadCommand(name)));
+    print(
+      1,
+      name === undefined
+        ? await renderOverview(await allCommands())
+        : await renderHelp(await loadCommand(name)),
+    );
     return 0;
   },
 };

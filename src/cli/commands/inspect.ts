@@ -1,5 +1,5 @@
-import { heldLocks } from "../../container/liveness.ts";
 import { inspectContainer } from "../../container/inspect.ts";
+import { heldLocks } from "../../container/liveness.ts";
 import type { Paths } from "../../container/paths.ts";
 import { findId, presentState, readContainer } from "../../container/store.ts";
 import { EngineError } from "../../linux/errors.ts";
@@ -16,13 +16,23 @@ export const command: Command = {
   summary: "Show all that is known of containers or images, as JSON",
   usage: "[OPTIONS] NAME [NAME...]",
   flags: [
-    { name: "format", short: "f", kind: "string", value: "TEMPLATE", help: "json, or a Go template such as {{json .GraphDriver}}" },
+    {
+      name: "format",
+      short: "f",
+      kind: "string",
+      value: "TEMPLATE",
+      help: "json, or a Go template such as {{json .GraphDriver}}",
+    },
     { name: "type", kind: "string", value: "TYPE", help: "Only container, or only image" },
   ],
   args: { min: 1, max: Number.POSITIVE_INFINITY },
   interspersed: true,
   completes: "containers",
-  examples: ["mydocker inspect c1", "mydocker inspect -f '{{.State.Pid}}' c1", "mydocker inspect -f '{{json .GraphDriver}}' c1"],
+  examples: [
+    "mydocker inspect c1",
+    "mydocker inspect -f '{{.State.Pid}}' c1",
+    "mydocker inspect -f '{{json .GraphDriver}}' c1",
+  ],
   run,
 };
 
@@ -41,7 +51,9 @@ function run(input: Parsed): number {
     }
   }
   if (format === undefined) print(1, `${JSON.stringify(found, null, 4)}\n`);
-  else for (const one of found) print(1, `${format === "json" ? JSON.stringify(one) : renderTemplate(format, one)}\n`);
+  else
+    for (const one of found)
+      print(1, `${format === "json" ? JSON.stringify(one) : renderTemplate(format, one)}\n`);
   return failed;
 }
 
@@ -51,7 +63,8 @@ function inspectOne(paths: Paths, name: string, type: string | undefined): objec
       const container = readContainer(paths, findId(paths, name));
       return inspectContainer(paths, container, presentState(paths, container.record, heldLocks()));
     } catch (error) {
-      if (type === "container" || !(error instanceof EngineError) || !error.message.startsWith("No such")) throw error;
+      if (type === "container" || !(error instanceof EngineError) || !error.message.startsWith("No such"))
+        throw error;
     }
   }
   const image = inspectImage(paths, name);

@@ -10,7 +10,15 @@ export const command: Command = {
   name: "kill",
   summary: "Send a signal to running containers",
   usage: "[OPTIONS] CONTAINER [CONTAINER...]",
-  flags: [{ name: "signal", short: "s", kind: "string", value: "SIGNAL", help: "The signal, by name or number (KILL)" }],
+  flags: [
+    {
+      name: "signal",
+      short: "s",
+      kind: "string",
+      value: "SIGNAL",
+      help: "The signal, by name or number (KILL)",
+    },
+  ],
   args: { min: 1, max: Number.POSITIVE_INFINITY },
   interspersed: true,
   completes: "containers",
@@ -18,7 +26,7 @@ export const command: Command = {
   run: (input) => {
     const text = input.text("signal") ?? "KILL";
     const signal = parseSignal(text);
-    if (signal === undefined) throw new UsageError(`invalid signal: ${text}`, 125);
+    if (signal === undefined) throw new UsageError(`invalid signal: ${text}`);
     return forEach(input.args, "serial", (name) => killContainer(enginePaths(), name, signal));
   },
 };

@@ -14,7 +14,12 @@ export const command: Command = {
     { name: "follow", short: "f", kind: "bool", help: "Go on until the container ends" },
     { name: "tail", short: "n", kind: "string", value: "N", help: "Only the last N lines (all)" },
     { name: "timestamps", short: "t", kind: "bool", help: "Put its time before each line" },
-    { name: "since", kind: "string", value: "TIME", help: "Only from this time on (2026-01-31T12:00:00Z, 10m)" },
+    {
+      name: "since",
+      kind: "string",
+      value: "TIME",
+      help: "Only from this time on (2026-01-31T12:00:00Z, 10m)",
+    },
   ],
   args: { min: 1, max: 1 },
   interspersed: true,
@@ -46,7 +51,7 @@ async function run(input: Parsed): Promise<number> {
 function readTail(text: string | undefined): number | undefined {
   if (text === undefined || text === "all" || /^-[0-9]+$/.test(text)) return undefined;
   if (/^[0-9]+$/.test(text)) return Number(text);
-  throw new UsageError(`invalid value "${text}" for --tail: a number of lines, or all`, 125);
+  throw new UsageError(`invalid value "${text}" for --tail: a number of lines, or all`);
 }
 
 function nanosecondsToRfc3339(time: bigint): string {

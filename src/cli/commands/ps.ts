@@ -16,12 +16,27 @@ export const command: Command = {
     { name: "all", short: "a", kind: "bool", help: "Stopped ones too" },
     { name: "quiet", short: "q", kind: "bool", help: "Only the ids" },
     { name: "no-trunc", kind: "bool", help: "Whole commands" },
-    { name: "format", kind: "string", value: "TEMPLATE", help: "json, or a Go template, with 'table ' before it as a table" },
-    { name: "filter", short: "f", kind: "list", value: "KEY=VALUE", help: "id, name, status, exited, ancestor, label, volume, before, since" },
+    {
+      name: "format",
+      kind: "string",
+      value: "TEMPLATE",
+      help: "json, or a Go template, with 'table ' before it as a table",
+    },
+    {
+      name: "filter",
+      short: "f",
+      kind: "list",
+      value: "KEY=VALUE",
+      help: "id, name, status, exited, ancestor, label, volume, before, since",
+    },
   ],
   args: { min: 0, max: 0 },
   interspersed: true,
-  examples: ["mydocker ps", "mydocker ps -a --filter status=exited", "mydocker ps --format '{{.ID}} {{.Names}}'"],
+  examples: [
+    "mydocker ps",
+    "mydocker ps -a --filter status=exited",
+    "mydocker ps --format '{{.ID}} {{.Names}}'",
+  ],
   run,
 };
 
@@ -34,7 +49,10 @@ async function run(input: Parsed): Promise<number> {
   let listed = all ? listAll(paths) : listRunning(paths);
   for (const { broken, state } of listed)
     if (broken !== undefined)
-      print(2, `mydocker: the record of container ${state.id} is damaged (${broken}); 'mydocker rm -f ${state.id}' removes it\n`);
+      print(
+        2,
+        `mydocker: the record of container ${state.id} is damaged (${broken}); 'mydocker rm -f ${state.id}' removes it\n`,
+      );
   if (filters.length > 0) {
     const matches = containerFilter(paths, filters);
     listed = listed.filter(({ state }) => matches(state));

@@ -10,7 +10,16 @@ export const command: Command = {
   name: "restart",
   summary: "Restart containers",
   usage: "[OPTIONS] CONTAINER [CONTAINER...]",
-  flags: [{ name: "time", short: "t", aliases: ["timeout"], kind: "int", value: "SECONDS", help: "Wait so long before killing (10)" }],
+  flags: [
+    {
+      name: "time",
+      short: "t",
+      aliases: ["timeout"],
+      kind: "int",
+      value: "SECONDS",
+      help: "Wait so long before killing (10)",
+    },
+  ],
   args: { min: 1, max: Number.POSITIVE_INFINITY },
   interspersed: true,
   completes: "containers",

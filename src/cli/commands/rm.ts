@@ -9,7 +9,9 @@ export const command: Command = {
   name: "rm",
   summary: "Remove containers",
   usage: "[OPTIONS] CONTAINER [CONTAINER...]",
-  flags: [{ name: "force", short: "f", kind: "bool", help: "Kill running ones first; a missing one is no error" }],
+  flags: [
+    { name: "force", short: "f", kind: "bool", help: "Kill running ones first; a missing one is no error" },
+  ],
   args: { min: 1, max: Number.POSITIVE_INFINITY },
   interspersed: true,
   completes: "containers",
@@ -22,7 +24,8 @@ export const command: Command = {
         await removeContainer(paths, name, force);
       } catch (error) {
         // as Docker: what is not there is as good as removed
-        if (!force || !(error instanceof EngineError) || !error.message.startsWith("No such container")) throw error;
+        if (!force || !(error instanceof EngineError) || !error.message.startsWith("No such container"))
+          throw error;
       }
     });
     collectGarbage(paths);

@@ -18,14 +18,44 @@ const flags: readonly Flag[] = [
   { name: "tty", short: "t", kind: "bool", help: "Give the program a terminal" },
   { name: "name", kind: "string", value: "NAME", help: "Name the container" },
   { name: "rm", kind: "bool", help: "Remove the container when it ends" },
-  { name: "env", short: "e", kind: "list", value: "KEY=VALUE", help: "Set a variable (KEY alone: the caller's value)" },
+  {
+    name: "env",
+    short: "e",
+    kind: "list",
+    value: "KEY=VALUE",
+    help: "Set a variable (KEY alone: the caller's value)",
+  },
   { name: "env-file", kind: "list", value: "FILE", help: "Read variables from a file" },
-  { name: "volume", short: "v", kind: "list", value: "HOST:CTR[:ro]", help: "Bind a folder or file of the host" },
+  {
+    name: "volume",
+    short: "v",
+    kind: "list",
+    value: "HOST:CTR[:ro]",
+    help: "Bind a folder or file of the host",
+  },
   { name: "memory", short: "m", kind: "string", value: "BYTES", help: "Memory limit (6m, 1g)" },
-  { name: "cpu-shares", short: "c", aliases: ["cpushare"], kind: "string", value: "N", help: "CPU shares against others (1024)" },
-  { name: "cpuset-cpus", aliases: ["cpuset"], kind: "string", value: "LIST", help: "CPUs it may run on (0-1,3)" },
+  {
+    name: "cpu-shares",
+    short: "c",
+    aliases: ["cpushare"],
+    kind: "string",
+    value: "N",
+    help: "CPU shares against others (1024)",
+  },
+  {
+    name: "cpuset-cpus",
+    aliases: ["cpuset"],
+    kind: "string",
+    value: "LIST",
+    help: "CPUs it may run on (0-1,3)",
+  },
   { name: "cpus", aliases: ["cpu"], kind: "string", value: "N", help: "How many CPUs it may use (1.5)" },
-  { name: "pids-limit", kind: "int", value: "N", help: "How many processes it may have (2048; -1: no limit)" },
+  {
+    name: "pids-limit",
+    kind: "int",
+    value: "N",
+    help: "How many processes it may have (2048; -1: no limit)",
+  },
   { name: "workdir", short: "w", kind: "string", value: "DIR", help: "Working folder in the container" },
   { name: "user", short: "u", kind: "string", value: "USER[:GROUP]", help: "Run as this user" },
   { name: "hostname", short: "h", kind: "string", value: "NAME", help: "Host name in the container" },
@@ -73,8 +103,9 @@ function readOptions(input: Parsed): RunOptions {
   const stdin = input.bool("interactive");
   const detach = input.bool("detach");
   if (terminal && stdin && detach)
-    throw new UsageError("-it and -d exclude each other: a terminal needs somebody in front of it", 125);
-  if (terminal && stdin && !isTerminal(0)) throw new UsageError("the input device is not a TTY: leave -t out", 125);
+    throw new UsageError("-it and -d exclude each other: a terminal needs somebody in front of it");
+  if (terminal && stdin && !isTerminal(0))
+    throw new UsageError("the input device is not a TTY: leave -t out");
   const text = <K extends string>(key: K, flag: string): { [P in K]?: string } => {
     const value = input.text(flag);
     return (value === undefined ? {} : { [key]: value }) as { [P in K]?: string };

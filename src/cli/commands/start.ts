@@ -12,7 +12,12 @@ export const command: Command = {
   summary: "Start stopped containers",
   usage: "[OPTIONS] CONTAINER [CONTAINER...]",
   flags: [
-    { name: "attach", short: "a", kind: "bool", help: "Connect to the program's output and wait for its end" },
+    {
+      name: "attach",
+      short: "a",
+      kind: "bool",
+      help: "Connect to the program's output and wait for its end",
+    },
     { name: "interactive", short: "i", kind: "bool", help: "Connect stdin too" },
   ],
   args: { min: 1, max: Number.POSITIVE_INFINITY },
@@ -30,10 +35,12 @@ async function run(input: Parsed): Promise<number> {
       await startStopped(paths, name, { attached: false, stdin: false });
     });
   const [name = ""] = input.args;
-  if (input.args.length > 1) throw new EngineError("cannot attach to several containers at once: name one", 1);
+  if (input.args.length > 1)
+    throw new EngineError("cannot attach to several containers at once: name one", 1);
   const stdin = input.bool("interactive");
   const running = await startStopped(paths, name, { attached: true, stdin });
-  if (!running) throw new EngineError(`container ${name} runs already; 'mydocker logs -f ${name}' shows its output`, 1);
+  if (!running)
+    throw new EngineError(`container ${name} runs already; 'mydocker logs -f ${name}' shows its output`, 1);
   const end = await attach(running.shim, running.terminal, stdin);
   if (end.exitCode !== undefined && running.container.record.autoRemove) removeEnded(paths, running);
   return end.exitCode ?? 0;

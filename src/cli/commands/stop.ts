@@ -8,7 +8,16 @@ export const command: Command = {
   name: "stop",
   summary: "Stop running containers",
   usage: "[OPTIONS] CONTAINER [CONTAINER...]",
-  flags: [{ name: "time", short: "t", aliases: ["timeout"], kind: "int", value: "SECONDS", help: "Wait so long before killing (10)" }],
+  flags: [
+    {
+      name: "time",
+      short: "t",
+      aliases: ["timeout"],
+      kind: "int",
+      value: "SECONDS",
+      help: "Wait so long before killing (10)",
+    },
+  ],
   args: { min: 1, max: Number.POSITIVE_INFINITY },
   interspersed: true,
   completes: "containers",

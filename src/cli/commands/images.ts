@@ -1,0 +1,33 @@
+import { listImages } from "../../image/store.ts";
+import { print } from "../../linux/process.ts";
+import type { Command } from "../command.ts";
+import { enginePaths } from "../engine.ts";
+import { formatRows } from "../format.ts";
+import { IMAGE_HEADERS, imageRow } from "../image-listing.ts";
+
+/** `images`: what `run` finds. */
+export const command: Command = {
+  name: "images",
+  summary: "List images",
+  usage: "[OPTIONS]",
+  flags: [
+    { name: "quiet", short: "q", kind: "bool", help: "Only the ids" },
+    { name: "no-trunc", kind: "bool", help: "Whole ids" },
+    {
+      name: "format",
+      kind: "string",
+      value: "TEMPLATE",
+      help: "json, or a Go template, with 'table ' before it as a table",
+    },
+  ],
+  args: { min: 0, max: 0 },
+  interspersed: true,
+  examples: ["mydocker images", "mydocker images --format '{{.Repository}} {{.Size}}'"],
+  run: (input) => {
+    const rows = listImages(enginePaths().root).map((image) => imageRow(image, input.bool("no-trunc")));
+    const all = "table {{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}";
+    if (input.bool("quiet")) print(1, rows.map(({ ID }) => `${ID}\n`).join(""));
+    else print(1, formatRows(input.text("format") ?? all, IMAGE_HEADERS, rows));
+    return 0;
+  },
+};

@@ -1,0 +1,74 @@
+import type { Command } from "./command.ts";
+
+export type Shell = "bash" | "zsh" | "fish";
+
+const CONTAINERS = "mydocker ps -a --format '{{.Names}}' 2>/dev/null";
+const IMAGES = "mydocker images --format '{{.Repository}}' 2>/dev/null";
+
+/** The script by which a shell completes commands, their flags, and names of containers and images. */
+export function completionScript(shell: Shell, commands: readonly Command[]): string {
+  if (shell === "fish") return fish(commands);
+  const script = bash(commands);
+  // zsh runs bash's completions itself
+  return shell === "bash"
+    ? script
+    : `#compdef mydocker\nautoload -U +X bashcompinit && bashcompinit\n${script}`;
+}
+
+function longFlags(command: Command): string[] {
+  return [...command.flags.flatMap((flag) => [flag.name, ...(flag.aliases ?? [])]), "help"].map(
+    (name) => `--${name}`,
+  );
+}
+
+function wordsOf(command: Command, names: readonly string[]): string {
+  if (command.completes === "containers") return `$(${CONTAINERS})`;
+  if (command.completes === "images") return `$(${IMAGES})`;
+  return command.completes === "commands" ? names.join(" ") : "";
+}
+
+function bash(commands: readonly Command[]): string {
+  const names = commands.map((command) => command.name);
+  const cases = commands.map(
+    (command) =>
+      `    ${command.name}) flags="${longFlags(command).join(" ")}"; words="${wordsOf(command, names)}" ;;`,
+  );
+  return `# bash completion for mydocker; made by 'mydocker completion bash'
+_mydocker() {
+  local current="\${COMP_WORDS[COMP_CWORD]}" flags="" words=""
+  COMPREPLY=()
+  if [ "$COMP_CWORD" -eq 1 ]; then
+    COMPREPLY=($(compgen -W "${names.join(" ")}" -- "$current"))
+    return
+  fi
+  case "\${COMP_WORDS[1]}" in
+${cases.join("\n")}
+  esac
+  case "$current" in
+    -*) COMPREPLY=($(compgen -W "$flags" -- "$current")) ;;
+    *) COMPREPLY=($(compgen -W "$words" -- "$current")) ;;
+  esac
+}
+complete -o default -F _mydocker mydocker ./mydocker
+`;
+}
+
+function fish(commands: readonly Command[]): string {
+  const lines = ["# fish completion for mydocker; made by 'mydocker completion fish'"];
+  const quote = (text: string): string => `'${text.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
+  for (const command of commands) {
+    lines.push(
+      `complete -c mydocker -f -n __fish_use_subcommand -a ${command.name} -d ${quote(command.summary)}`,
+    );
+    const when = `-n '__fish_seen_subcommand_from ${command.name}'`;
+    for (const flag of command.flags) {
+      const short = flag.short === undefined ? "" : ` -s ${flag.short}`;
+      const value = flag.kind === "bool" ? "" : " -r";
+      lines.push(`complete -c mydocker ${when} -l ${flag.name}${short}${value} -d ${quote(flag.help)}`);
+    }
+    if (command.completes === "containers")
+      lines.push(`complete -c mydocker ${when} -f -a "(${CONTAINERS})"`);
+    if (command.completes === "images") lines.push(`complete -c mydocker ${when} -f -a "(${IMAGES})"`);
+  }
+  return `${lines.join("\n")}\n`;
+}

@@ -1,0 +1,21 @@
+import { renderTable } from "./table.ts";
+import { compileTemplate } from "./template.ts";
+
+/**
+ * Docker's `--format`: `json` (an object a line), a Go template a row, or `table TEMPLATE` with a header made of the
+ * fields' names in `headers`.
+ */
+export function formatRows(
+  format: string,
+  headers: Readonly<Record<string, string>>,
+  rows: readonly Record<string, unknown>[],
+): string {
+  if (format === "json") return rows.map((row) => `${JSON.stringify(row)}\n`).join("");
+  const isTable = format === "table" || format.startsWith("table ");
+  const text = isTable ? format.slice("table".length).trimStart() : format;
+  const template = compileTemplate(text.replaceAll("\\t", "\t").replaceAll("\\n", "\n"));
+  const lines = rows.map((row) => template(row));
+  if (!isTable) return lines.map((line) => `${line}\n`).join("");
+  const cells = [template({ ...headers }), ...lines].map((line) => line.split("\t"));
+  return renderTable(cells[0] ?? [], cells.slice(1));
+}

@@ -1,0 +1,24 @@
+import type { ImageUse } from "../image/store.ts";
+import type { Paths } from "./paths.ts";
+import { type ContainerRecord, readJson } from "./record.ts";
+import { listIds } from "./store.ts";
+
+/** Which containers use an image, for those who remove images and layers. */
+export function imageUse(paths: Paths, force: boolean): ImageUse {
+  return {
+    force,
+    usedBy: ({ id }) => records(paths).find((record) => id !== "" && record.imageId === id)?.name,
+    inUse: () => new Set(records(paths).flatMap((record) => record.layers)),
+  };
+}
+
+function records(paths: Paths): ContainerRecord[] {
+  return listIds(paths).flatMap((id) => {
+    try {
+      return readJson<ContainerRecord>(paths.record(id)) ?? [];
+    } catch {
+      // a damaged record cannot be started, and so uses nothing
+      return [];
+    }
+  });
+}
