@@ -1,0 +1,249 @@
+/**
+ * Runs the built executable as a user does, on folders of its own, and looks at the kernel's view of the result.
+ * $MYDOCKER names another executable; MYDOCKER_VM=1 says that this is the virtual machine.
+ */
+import { afterAll, afterEach, expect, test } from "bun:test";
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
+
+const REPO = new URL("../..", import.meta.url).pathname;
+export const BINARY = process.env.MYDOCKER ?? `${REPO}dist/mydocker`;
+/** One pair of folders for all test files of one process; /tmp is tmpfs in the virtual machine, /var/lib a disk here. */
+export const ROOT = `${process.env.MYDOCKER_VM ? "/tmp" : "/var/lib"}/mydocker-test-${process.pid}`;
+export const RUN = `/run/mydocker-test-${process.pid}`;
+export const ENV: Record<string, string> = {
+  PATH: process.env.PATH ?? "",
+  HOME: "/root",
+  MYDOCKER_ROOT: ROOT,
+  MYDOCKER_RUN: RUN,
+};
+
+export interface Result {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface Options {
+  readonly stdin?: string | Uint8Array;
+  readonly env?: Record<string, string>;
+  readonly cwd?: string;
+  readonly timeout?: number;
+}
+
+/** Runs `mydocker ARGS` to its end. */
+export async function mydocker(args: readonly string[], options: Options = {}): Promise<Result> {
+  const child = start(args, options);
+  const [stdout, stderr, code] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.exited,
+  ]);
+  return { code, stdout, stderr };
+}
+
+/** Starts `mydocker ARGS` and leaves it to the test. */
+export function start(args: readonly string[], options: Options = {}) {
+  return Bun.spawn([BINARY, ...args], {
+    env: { ...ENV, ...options.env },
+    cwd: options.cwd ?? "/",
+    stdin: options.stdin === undefined ? "ignore" : new Blob([options.stdin as string]),
+    stdout: "pipe",
+    stderr: "pipe",
+    timeout: options.timeout ?? 60_000,
+    killSignal: "SIGKILL",
+  });
+}
+
+/** Runs and expects success; returns stdout without the last newline. */
+export async function ok(...args: string[]): Promise<string> {
+  const result = await mydocker(args);
+  expect({ args, ...result }).toMatchObject({ code: 0 });
+  return result.stdout.replace(/\n$/, "");
+}
+
+/** Runs and expects one clear line on stderr, nothing on stdout, and this exit code. */
+export async function fails(code: number, words: RegExp, ...args: string[]): Promise<void> {
+  const result = await mydocker(args);
+  expect({ args, ...result }).toMatchObject({ code, stdout: "" });
+  expect(result.stderr).toMatch(words);
+  expect(result.stderr.trimEnd().split("\n")).toHaveLength(1);
+}
+
+let counter = 0;
+
+/** A container name that no other test uses. */
+export function newName(prefix = "t"): string {
+  return `${prefix}-${process.pid}-${counter++}`;
+}
+
+/** Starts `run -d` with a new name; returns name, id and the pid of its first process. */
+export async function background(...args: string[]): Promise<{ name: string; id: string; pid: number }> {
+  const name = newName();
+  const id = await ok("run", "-d", "--name", name, ...args);
+  return { name, id, pid: Number(await ok("inspect", "-f", "{{.State.Pid}}", name)) };
+}
+
+/** Polls until `look` gives something true; fails after `seconds`. */
+export async function until<T>(look: () => T | Promise<T>, what: string, seconds = 15): Promise<T> {
+  const end = Date.now() + seconds * 1000;
+  for (;;) {
+    const seen = await look();
+    if (seen) return seen;
+    if (Date.now() > end) throw new Error(`waited ${seconds} s in vain: ${what}`);
+    await Bun.sleep(10);
+  }
+}
+
+/** The namespaces of a process by kind, e.g. `net:[4026531840]`. */
+export function namespaces(pid: number | "self"): Record<string, string> {
+  const kinds = ["mnt", "pid", "uts", "ipc", "net", "cgroup"];
+  return Object.fromEntries(kinds.map((kind) => [kind, readlinkSync(`/proc/${pid}/ns/${kind}`)]));
+}
+
+/** A field of /proc/PID/status. */
+export function statusField(pid: number, field: string): string {
+  const match = new RegExp(`^${field}:\\s*(.*)$`, "m").exec(readFileSync(`/proc/${pid}/status`, "utf8"));
+  return match?.[1] ?? "";
+}
+
+/** Whether this host's cgroups are pure v2. */
+export const CGROUP2 = !/ - cgroup cgroup .*memory/.test(readFileSync("/proc/self/mountinfo", "utf8"));
+
+/** The folder of a container's cgroup, of this controller on v1. */
+export function cgroupFolder(id: string, controller: string): string {
+  return CGROUP2 ? `/sys/fs/cgroup/mydocker-${id}` : `/sys/fs/cgroup/${controller}/mydocker-${id}`;
+}
+
+/** Every cgroup folder of ours. */
+export function cgroupsLeft(): string[] {
+  const found: string[] = [];
+  const look = (folder: string): void => {
+    for (const entry of readdirSync(folder, { withFileTypes: true })) {
+      if (!entry.isDirectory()) continue;
+      const path = `${folder}/${entry.name}`;
+      if (entry.name.startsWith("mydocker")) found.push(path);
+      else if (folder === "/sys/fs/cgroup") look(path);
+    }
+  };
+  look("/sys/fs/cgroup");
+  return found;
+}
+
+/** Lines of our mountinfo that name one of our folders. */
+export function mountsLeft(): string[] {
+  const lines = readFileSync("/proc/self/mountinfo", "utf8").split("\n");
+  return lines.filter((line) => line.includes(ROOT) || line.includes(RUN));
+}
+
+/** Processes of ours: monitors, inits, reapers, and clients of the executable under test. */
+export function processesLeft(): string[] {
+  return readdirSync("/proc")
+    .filter((name) => /^[0-9]+$/.test(name) && Number(name) !== process.pid)
+    .flatMap((pid) => {
+      try {
+        // a zombie is its new parent's to reap: nothing of ours runs any more
+        if (statusField(Number(pid), "State").startsWith("Z")) return [];
+        const comm = readFileSync(`/proc/${pid}/comm`, "utf8").trim();
+        const exe = comm.startsWith("mydocker") ? BINARY : readlinkSync(`/proc/${pid}/exe`);
+        return exe === BINARY ? [`${pid} ${comm}`] : [];
+      } catch {
+        return [];
+      }
+    });
+}
+
+/** What is left in the folders of containers. */
+export function foldersLeft(): string[] {
+  return ["containers", "overlay2", "names"].flatMap((folder) =>
+    existsSync(`${ROOT}/${folder}`)
+      ? readdirSync(`${ROOT}/${folder}`).map((name) => `${folder}/${name}`)
+      : [],
+  );
+}
+
+/** Everything of ours that is on the machine now. */
+export function leftovers(): string[] {
+  const states = existsSync(RUN) ? readdirSync(RUN).filter((name) => !name.startsWith(".")) : [];
+  return [
+    ...mountsLeft(),
+    ...cgroupsLeft(),
+    ...processesLeft(),
+    ...foldersLeft(),
+    ...states.map((name) => `run/${name}`),
+  ];
+}
+
+/** Removes every container of the test that has just run, and says if that leaves anything. */
+async function cleanUp(): Promise<void> {
+  const { stdout } = await mydocker(["ps", "-aq"]);
+  const ids = stdout.split("\n").filter((id) => id !== "");
+  if (ids.length > 0) await mydocker(["rm", "-f", ...ids]);
+  await until(() => leftovers().length === 0, "nothing to be left").catch(() => {
+    throw new Error(`left behind: ${leftovers().join("; ")}`);
+  });
+}
+
+/** To be called once at the top of each test file: cleans up after each test, and checks that nothing is left. */
+export function suite(): void {
+  afterEach(cleanUp, 60_000);
+  afterAll(() => {
+    rmSync(ROOT, { recursive: true, force: true });
+    rmSync(RUN, { recursive: true, force: true });
+  });
+}
+
+/** A test of what this kernel or machine may lack; the reason is printed, and .ci/test knows which skips are expected. */
+export function testWhere(able: boolean, reason: string, name: string, body: () => Promise<void>): void {
+  if (able) test(name, body);
+  else {
+    process.stderr.write(`skipped: ${name}: ${reason}\n`);
+    test.skip(name, body);
+  }
+}
+
+/** A folder of the test's own, below the state root so that it goes with it. */
+export function scratch(): string {
+  const folder = `${ROOT}-scratch-${counter++}`;
+  mkdirSync(folder, { recursive: true });
+  return folder;
+}
+
+/** A program under a terminal of the test's own: what it wrote, and a way to type. */
+export class Session {
+  private text = "";
+  readonly child: Bun.Subprocess;
+
+  constructor(args: readonly string[], size = { cols: 80, rows: 24 }) {
+    this.child = Bun.spawn([BINARY, ...args], {
+      env: { ...ENV, TERM: "xterm" },
+      cwd: "/",
+      terminal: {
+        ...size,
+        data: (_terminal, data) => {
+          this.text += new TextDecoder().decode(data);
+        },
+      },
+    });
+  }
+
+  get output(): string {
+    return this.text;
+  }
+
+  type(keys: string): void {
+    this.child.terminal?.write(keys);
+  }
+
+  resize(cols: number, rows: number): void {
+    this.child.terminal?.resize(cols, rows);
+  }
+
+  /** Waits until the output fits. */
+  async see(words: RegExp): Promise<void> {
+    await until(() => words.test(this.text), `${words} in ${JSON.stringify(this.text)}`);
+  }
+
+  async end(): Promise<number> {
+    return this.child.exited;
+  }
+}
