@@ -27,3 +27,11 @@ export interface Image {
 
 /** What runs from an archive that brings no configuration of its own. */
 export const PLAIN_CONFIG: ImageConfig = { Env: [], Cmd: ["/bin/sh"] };
+
+/** Who uses the image to be removed. */
+export interface ImageUse {
+  /** The name or id of a container that uses a layer of it, if any: then it is not removed unless `force`. */
+  readonly usedBy: (image: { readonly name: string; readonly id: string }) => string | undefined;
+  readonly inUse: () => ReadonlySet<string>;
+  readonly force?: boolean;
+}

@@ -1,11 +1,11 @@
 import { EngineError } from "../linux/errors.ts";
 import { close, lock, O, open, rename, unlinkIfAny } from "../linux/file.ts";
 import { listFolder } from "../linux/folder.ts";
+import type { ImageUse } from "./image.ts";
 import { entryOf, readIndex, updateIndex } from "./index-file.ts";
 import { holdExclusive } from "./locks.ts";
 import { archivePath, imageName, layersPath } from "./name.ts";
 import { currentSource } from "./origin.ts";
-import type { ImageUse } from "./store.ts";
 import { dropTemporary, removeStale, type Temporary, temporaryPath } from "./temporary.ts";
 
 /** See `removeUnusedLayers` in store.ts. */

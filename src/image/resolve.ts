@@ -4,13 +4,13 @@ import { chmod, close, O, open, rename } from "../linux/file.ts";
 import { exists, fstat, isRegular, type Stat } from "../linux/stat.ts";
 import { syncFilesystem } from "../linux/tree.ts";
 import { ArchiveError } from "./archive-error.ts";
+import { findImage, toImage } from "./find.ts";
 import { type Image, PLAIN_CONFIG } from "./image.ts";
 import { entryOf, type IndexEntry, readIndex, updateIndex } from "./index-file.ts";
 import { timeText } from "./list.ts";
 import { holdExclusive, holdImages } from "./locks.ts";
 import { archivePath, layersPath } from "./name.ts";
 import { EMBEDDED_NAME, embeddedId, sourceOf } from "./origin.ts";
-import { findImage, toImage } from "./store.ts";
 import { dropTemporary, makeTemporary, removeStale, type Temporary } from "./temporary.ts";
 
 /** The slow way of `resolveImage`: unpacks the archive of `name` (a plain name), or waits for who does. */

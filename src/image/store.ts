@@ -1,41 +1,13 @@
-import { exists } from "../linux/stat.ts";
-import type { Image } from "./image.ts";
-import { entryOf, type IndexEntry, readIndex } from "./index-file.ts";
-import { imageName, layersPath } from "./name.ts";
-import { currentSource } from "./origin.ts";
+import { findImage } from "./find.ts";
+import type { Image, ImageUse } from "./image.ts";
+import { imageName } from "./name.ts";
 
-export type { Image, ImageConfig } from "./image.ts";
+export { findImage } from "./find.ts";
+export type { Image, ImageConfig, ImageUse } from "./image.ts";
 export { type ListedImage, listImages } from "./list.ts";
 export { holdImages, withImagesShared } from "./locks.ts";
 export { archivePath, imageName } from "./name.ts";
 export { EMBEDDED_NAME } from "./origin.ts";
-
-/** An entry of the index as the image it stands for. */
-export function toImage(root: string, name: string, entry: IndexEntry): Image {
-  const { id, config, size, created } = entry;
-  return {
-    name,
-    id,
-    config,
-    size,
-    created,
-    layers: entry.layers.map((layer) => `${layersPath(root)}/${layer}`),
-  };
-}
-
-/**
- * The image that `reference` names, where it is unpacked and in step with its archive; undefined where it is not
- * (then `resolveImage` is to be asked). Reads images.json and makes two stat calls. Throws EngineError for a
- * reference that can be none.
- */
-export function findImage(root: string, reference: string): Image | undefined {
-  const name = imageName(reference);
-  const entry = entryOf(readIndex(root), name);
-  if (entry === undefined || entry.source !== currentSource(root, name)) return undefined;
-  // somebody may have cleared the layers by hand: unpacking again is better than a mount that fails
-  if (!entry.layers.every((layer) => exists(`${layersPath(root)}/${layer}`))) return undefined;
-  return toImage(root, name, entry);
-}
 
 /**
  * The image that `reference` names, unpacked now where it must be. Any number of processes may ask at once: one
@@ -60,14 +32,6 @@ export async function removeUnusedLayers(
 ): Promise<void> {
   const { sweepLayers } = await import("./remove.ts");
   sweepLayers(root, run, inUse);
-}
-
-/** Who uses the image to be removed. */
-export interface ImageUse {
-  /** The name or id of a container that uses a layer of it, if any: then it is not removed unless `force`. */
-  readonly usedBy: (image: { readonly name: string; readonly id: string }) => string | undefined;
-  readonly inUse: () => ReadonlySet<string>;
-  readonly force?: boolean;
 }
 
 /**
