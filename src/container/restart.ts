@@ -1,9 +1,12 @@
 import { EngineError } from "../linux/errors.ts";
 import { close, mkdirAll } from "../linux/file.ts";
 import { exists } from "../linux/stat.ts";
+import { groupFolders, removeGroup } from "../runtime/cgroup/group.ts";
+import { cgroupLayout } from "../runtime/cgroup/layout.ts";
 import { MESSAGE } from "../runtime/wire.ts";
 import { writeProvided } from "./etc.ts";
 import { isRunning } from "./liveness.ts";
+import { unmountOverlay } from "./overlay.ts";
 import type { Paths } from "./paths.ts";
 import { resourcesOf } from "./spec.ts";
 import { type Running, startContainer } from "./start.ts";
@@ -28,6 +31,7 @@ export async function startStopped(
     throw new EngineError(`cannot start container ${record.name}: another command is busy with it`, 1);
   }
   try {
+    await clearLastRun(paths, record.id, spec.linux.cgroupsPath);
     for (const { source } of record.volumes) if (!exists(source)) mkdirAll(source, 0o755);
     const running = startContainer(paths, {
       record,
@@ -44,5 +48,16 @@ export async function startStopped(
     return running;
   } finally {
     close(lock);
+  }
+}
+
+/** Removes what a run whose monitor was killed has left: its mount, and its groups once the last process is gone. */
+async function clearLastRun(paths: Paths, id: string, cgroupsPath: string): Promise<void> {
+  unmountOverlay(paths, id);
+  const folders = groupFolders(cgroupLayout(), cgroupsPath);
+  for (let tries = 0; !removeGroup(folders); tries++) {
+    if (tries === 200)
+      throw new EngineError(`cannot start container ${id}: processes of its last run do not end`, 1);
+    await Bun.sleep(10);
   }
 }
