@@ -7,8 +7,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync 
 
 const REPO = new URL("../..", import.meta.url).pathname;
 export const BINARY = process.env.MYDOCKER ?? `${REPO}dist/mydocker`;
-/** One pair of folders for all test files of one process; /tmp is tmpfs in the virtual machine, /var/lib a disk here. */
-export const ROOT = `${process.env.MYDOCKER_VM ? "/tmp" : "/var/lib"}/mydocker-test-${process.pid}`;
+/** One pair of folders for all test files of one process; in the virtual machine /var/lib/mydocker is the tmpfs. */
+export const ROOT = `/var/lib/mydocker${process.env.MYDOCKER_VM ? "/" : "-"}test-${process.pid}`;
 export const RUN = `/run/mydocker-test-${process.pid}`;
 export const ENV: Record<string, string> = {
   PATH: process.env.PATH ?? "",
@@ -189,6 +189,7 @@ export function suite(): void {
   afterAll(() => {
     rmSync(ROOT, { recursive: true, force: true });
     rmSync(RUN, { recursive: true, force: true });
+    for (const folder of scratches.splice(0)) rmSync(folder, { recursive: true, force: true });
   });
 }
 
@@ -201,10 +202,13 @@ export function testWhere(able: boolean, reason: string, name: string, body: () 
   }
 }
 
-/** A folder of the test's own, below the state root so that it goes with it. */
+const scratches: string[] = [];
+
+/** A folder of the test's own, removed when its file is done. */
 export function scratch(): string {
   const folder = `${ROOT}-scratch-${counter++}`;
   mkdirSync(folder, { recursive: true });
+  scratches.push(folder);
   return folder;
 }
 
