@@ -1,10 +1,11 @@
 import { findImage, type Image, type ImageConfig, resolveImage, withImagesShared } from "../image/store.ts";
 import { isErrno } from "../linux/errno.ts";
 import { EngineError, undone } from "../linux/errors.ts";
-import { close, lock, mkdir, mkdirAll, O, open, readlinkIfAny, symlink } from "../linux/file.ts";
-import { exists, isDirectory, statIfAny } from "../linux/stat.ts";
+import { close, lock, mkdirAll, mkdirIfMissing, O, open, readlinkIfAny, symlink } from "../linux/file.ts";
+import { exists, fstat, isDirectory, lstatIfAny, statIfAny } from "../linux/stat.ts";
 import { MESSAGE } from "../runtime/wire.ts";
 import { writeProvided } from "./etc.ts";
+import { sweepLayers } from "./images.ts";
 import { makeOverlay } from "./overlay.ts";
 import type { Paths } from "./paths.ts";
 import {
@@ -65,9 +66,14 @@ export async function runContainer(paths: Paths, options: RunOptions): Promise<R
       `invalid container name (${options.name}): only [a-zA-Z0-9][a-zA-Z0-9_.-]+ are allowed`,
     );
   if (!exists(paths.containers) || !exists(paths.run)) paths.make();
-  if (!options.rootfs && !findImage(paths.root, options.image))
-    await resolveImage(paths.root, paths.run, options.image);
+  if (!options.rootfs && !findImage(paths.root, options.image)) await unpackAndSweep(paths, options.image);
   return withImagesShared(paths.run, () => createAndStart(paths, options, sourceOf(paths, options)));
+}
+
+/** Unpacks the image; where it came in place of an older one, that one's layer may be of no use any more. */
+async function unpackAndSweep(paths: Paths, image: string): Promise<void> {
+  await resolveImage(paths.root, paths.run, image);
+  await sweepLayers(paths);
 }
 
 function sourceOf(paths: Paths, options: RunOptions): Source {
@@ -85,10 +91,7 @@ function sourceOf(paths: Paths, options: RunOptions): Source {
 }
 
 function createAndStart(paths: Paths, options: RunOptions, source: Source): Running {
-  const id = newId();
-  mkdir(paths.container(id), 0o700);
-  const folderLock = open(paths.container(id), O.RDONLY | O.DIRECTORY);
-  lock(folderLock, true);
+  const { id, folderLock } = claimFolder(paths);
   try {
     const record = makeRecord(id, options, source);
     takeName(paths, record.name, id);
@@ -103,6 +106,28 @@ function createAndStart(paths: Paths, options: RunOptions, source: Source): Runn
   } finally {
     close(folderLock);
   }
+}
+
+/** A new id with its folder, locked. A collector of garbage may take the folder before the lock does: then another one. */
+function claimFolder(paths: Paths): { id: string; folderLock: number } {
+  for (;;) {
+    const id = newId();
+    if (!mkdirIfMissing(paths.container(id), 0o700)) continue;
+    const folderLock = lockFolder(paths, id);
+    if (folderLock !== undefined) return { id, folderLock };
+  }
+}
+
+function lockFolder(paths: Paths, id: string): number | undefined {
+  try {
+    const fd = open(paths.container(id), O.RDONLY | O.DIRECTORY);
+    lock(fd, true);
+    if (lstatIfAny(paths.container(id))?.ino === fstat(fd).ino) return fd;
+    close(fd);
+  } catch (error) {
+    if (!isErrno(error, "ENOENT")) throw error;
+  }
+  return undefined;
 }
 
 /** Ten decimal digits, not beginning with 0 so that they stay ten in any spreadsheet. */

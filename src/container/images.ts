@@ -1,4 +1,4 @@
-import type { ImageUse } from "../image/store.ts";
+import { hasUnlistedLayers, type ImageUse, removeUnusedLayers } from "../image/store.ts";
 import type { Paths } from "./paths.ts";
 import { type ContainerRecord, readJson } from "./record.ts";
 import { listIds } from "./store.ts";
@@ -10,6 +10,12 @@ export function imageUse(paths: Paths, force: boolean): ImageUse {
     usedBy: ({ id }) => records(paths).find((record) => id !== "" && record.imageId === id)?.name,
     inUse: () => new Set(records(paths).flatMap((record) => record.layers)),
   };
+}
+
+/** Removes layers that no image names and no container uses; costs next to nothing where there are none. */
+export async function sweepLayers(paths: Paths): Promise<void> {
+  if (!hasUnlistedLayers(paths.root)) return;
+  await removeUnusedLayers(paths.root, paths.run, imageUse(paths, false).inUse);
 }
 
 function records(paths: Paths): ContainerRecord[] {

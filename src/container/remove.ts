@@ -94,7 +94,8 @@ export function collectGarbage(paths: Paths): void {
       if (!readJsonSafely(paths, id)) dispose(paths, id);
       close(lock);
     } catch (error) {
-      if (!isErrno(error, "ENOENT")) throw error;
+      // somebody else was faster
+      if (!isErrno(error, "ENOENT") && !(error instanceof EngineError)) throw error;
     }
   }
 }

@@ -175,9 +175,18 @@ export function stateOf(record: ContainerRecord): State {
   };
 }
 
-/** The lock on a container's folder: whoever holds it decides about the container; a monitor does while it runs. */
+/**
+ * The lock on a container's folder: whoever holds it decides about the container; a monitor does while it runs.
+ * Undefined where somebody else holds it; throws "No such container" where it has gone meanwhile.
+ */
 export function tryLock(paths: Paths, id: string): number | undefined {
-  const fd = open(paths.container(id), O.RDONLY | O.DIRECTORY);
+  let fd: number;
+  try {
+    fd = open(paths.container(id), O.RDONLY | O.DIRECTORY);
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) throw new EngineError(`No such container: ${id}`, 1);
+    throw error;
+  }
   if (lock(fd, false)) return fd;
   close(fd);
   return undefined;

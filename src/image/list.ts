@@ -1,7 +1,7 @@
 import { listFolder } from "../linux/folder.ts";
 import { statIfAny } from "../linux/stat.ts";
 import { entryOf, type IndexEntry, readIndex } from "./index-file.ts";
-import { archivePath, imageName } from "./name.ts";
+import { archivePath, imageName, layersPath } from "./name.ts";
 import { currentSource, EMBEDDED_NAME, embeddedId } from "./origin.ts";
 
 /** An image that `run` would find. Without `id` and `size` it is not unpacked yet, or its archive has changed since. */
@@ -51,4 +51,10 @@ function isArchive(file: string): boolean {
 /** Nanoseconds since 1970 as RFC 3339. */
 export function timeText(time: bigint): string {
   return new Date(Number(time / 1_000_000n)).toISOString();
+}
+
+/** Whether there are unpacked layers that no image of the index names: those that containers may still use, or leftovers. */
+export function hasUnlistedLayers(root: string): boolean {
+  const listed = new Set(Object.values(readIndex(root)).flatMap((entry) => entry.layers));
+  return listFolder(layersPath(root)).some(({ name }) => !listed.has(name));
 }

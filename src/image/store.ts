@@ -4,7 +4,7 @@ import { imageName } from "./name.ts";
 
 export { findImage } from "./find.ts";
 export type { Image, ImageConfig, ImageUse } from "./image.ts";
-export { type ListedImage, listImages } from "./list.ts";
+export { hasUnlistedLayers, type ListedImage, listImages } from "./list.ts";
 export { holdImages, withImagesShared } from "./locks.ts";
 export { archivePath, imageName } from "./name.ts";
 export { EMBEDDED_NAME } from "./origin.ts";

@@ -1,6 +1,6 @@
 import { isErrno, SysError } from "../linux/errno.ts";
 import { EngineError } from "../linux/errors.ts";
-import { close, mkdir, O, open, openAt, openIn, symlink } from "../linux/file.ts";
+import { close, mkdir, O, open, openAt, openIn, readlink, symlink } from "../linux/file.ts";
 import {
   attachTree,
   cloneTree,
@@ -34,7 +34,15 @@ export interface RootContext {
 export function buildRoot(steps: readonly RootStep[], context: RootContext): void {
   const masks = new Masks(context.root);
   try {
-    for (const step of steps) apply(step, context, masks);
+    for (const step of steps) {
+      try {
+        apply(step, context, masks);
+      } catch (error) {
+        if (!(error instanceof SysError)) throw error;
+        const where = "target" in step && step.op !== "link" ? step.target : "path" in step ? step.path : "";
+        throw new EngineError(`cannot set up ${where} in the container: ${error.message}`);
+      }
+    }
   } finally {
     masks.close();
   }
@@ -182,27 +190,39 @@ function at(root: number, path: string, kind: "folder" | "file", use: (fd: numbe
   const fd = openOrMake(root, path, kind);
   try {
     use(fd);
-  } catch (error) {
-    if (error instanceof SysError)
-      throw new EngineError(`cannot mount on ${path} in the container: ${error.message}`);
-    throw error;
   } finally {
     close(fd);
   }
 }
 
-/** Opens a path inside the root as a path; missing folders on the way, and the last part, are made. */
-export function openOrMake(root: number, path: string, kind: "folder" | "file"): number {
+/** As many links as the kernel itself follows in one path (path_resolution(7)). */
+const MOST_LINKS = 40;
+
+/**
+ * Opens a path inside the root as a path; missing folders on the way, and the last part, are made. A link that leads to
+ * nothing (/etc/resolv.conf of many images) is made to lead to something, inside the root.
+ */
+export function openOrMake(root: number, path: string, kind: "folder" | "file", links = 0): number {
   try {
     return openIn(root, path, O.PATH);
   } catch (error) {
     if (!isErrno(error, "ENOENT")) throw error;
   }
+  let elsewhere: string | undefined;
   inFolderOf(root, path, (folder, name) => {
-    if (kind === "folder") mkdir(name, 0o755, folder);
-    else close(openAt(folder, name, O.WRONLY | O.CREAT | O.EXCL | O.NOFOLLOW, 0o644));
+    try {
+      if (kind === "folder") mkdir(name, 0o755, folder);
+      else close(openAt(folder, name, O.WRONLY | O.CREAT | O.EXCL | O.NOFOLLOW, 0o644));
+    } catch (error) {
+      if (!isErrno(error, "EEXIST") || links === MOST_LINKS) throw error;
+      elsewhere = readlink(name, folder);
+    }
   });
-  return openIn(root, path, O.PATH);
+  if (elsewhere === undefined) return openIn(root, path, O.PATH);
+  const target = elsewhere.startsWith("/")
+    ? elsewhere
+    : `${path.slice(0, path.lastIndexOf("/"))}/${elsewhere}`;
+  return openOrMake(root, target, kind, links + 1);
 }
 
 function inFolderOf(root: number, path: string, use: (folder: number, name: string) => void): void {

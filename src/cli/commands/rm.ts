@@ -1,3 +1,4 @@
+import { sweepLayers } from "../../container/images.ts";
 import { collectGarbage, removeContainer } from "../../container/remove.ts";
 import { EngineError } from "../../linux/errors.ts";
 import type { Command } from "../command.ts";
@@ -29,6 +30,7 @@ export const command: Command = {
       }
     });
     collectGarbage(paths);
+    await sweepLayers(paths);
     return code;
   },
 };
