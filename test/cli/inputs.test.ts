@@ -31,7 +31,7 @@ describe("--env-file", () => {
   test.each([
     ["pairs", "A=1\nB=2", ["A=1", "B=2"]],
     ["quotes are literal", `A="x y"\nB='z'`, [`A="x y"`, "B='z'"]],
-    ["no interpolation", "A=$SET ${SET} \\n", ["A=$SET ${SET} \\n"]],
+    ["no interpolation", "A=$SET $(SET) \\n", ["A=$SET $(SET) \\n"]],
     ["a # begins a comment at a line's start only", "#x\n  # y\nA=1 # not", ["A=1 # not"]],
     ["a byte order mark is dropped", "\ufeffA=1", ["A=1"]],
     ["only the one at the start", "A=1\nB=\ufeff2", ["A=1", "B=\ufeff2"]],
