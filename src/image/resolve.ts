@@ -98,6 +98,8 @@ interface Archive {
 
 async function unpackInto(root: string, run: string, archive: Archive): Promise<IndexEntry> {
   const { unpackTar } = await import("./unpack.ts");
+  // thousands of members are worth compiled code; the executable starts with a policy for short commands
+  Bun.unsafe.setJITPolicy(1);
   const temporary = makeTemporary(root, run);
   try {
     // whatever the umask made of it; the archive's own `./` has the last word
