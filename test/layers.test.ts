@@ -1,10 +1,16 @@
+/**
+ * The layers of src, held as data (DESIGN, "Layout"): `cli → container → (image, network) → runtime → linux`.
+ * An import that breaks a rule is printed as `file imports file: rule`.
+ */
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
-import { dirname, relative, resolve } from "node:path";
+import { dirname, join, normalize } from "node:path";
 
-/** DESIGN, "Layout": what each room of src may import besides itself. */
+const SRC = new URL("../src/", import.meta.url).pathname;
+
+/** What each room may import besides itself; `.` is src/main.ts, which nobody imports. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
-  "main.ts": ["cli", "container", "image", "network", "runtime", "linux"],
+  ".": ["cli", "linux"],
   cli: ["container", "image", "network", "runtime", "linux"],
   container: ["image", "network", "runtime", "linux"],
   image: ["runtime", "linux"],
@@ -12,127 +18,124 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   runtime: ["linux"],
   linux: [],
 };
+/** The only rooms that may use a module from outside. */
+const ONLY_IN: Readonly<Record<string, readonly string[]>> = { "bun:ffi": ["linux"] };
 const LONGEST = 400;
-
-const top = resolve(import.meta.dir, "..");
-const src = `${top}/src`;
-const files = [...new Bun.Glob("**/*.ts").scanSync(src)].sort();
-const textOf = (file: string): string => readFileSync(`${src}/${file}`, "utf8");
 
 interface Import {
   readonly from: string;
-  /** A file of src, or the name of a package. */
+  /** A path below src where it is one of ours (a built file keeps its dots), else the module's name. */
   readonly to: string;
-  /** Done when the code is reached, not when the file is loaded. */
-  readonly late: boolean;
+  /** Whether nothing is left of it at run time. */
+  readonly typeOnly: boolean;
 }
 
-/** Code without comments and with its strings, which is enough to find imports. */
-function withoutComments(text: string): string {
-  return text.replace(/\/\*[\s\S]*?\*\//g, "").replace(/^\s*\/\/.*$/gm, "");
+const STATEMENT = /^\s*(?:import|export)\s+(?<type>type\s)?[^"';]*?from\s+"(?<from>[^"]+)"/gm;
+const BARE = /^\s*import\s+"([^"]+)"/gm;
+const DYNAMIC = /\b(?:import|require)\(\s*["'`]([^"'`]+)["'`]\s*\)/g;
+
+/** Every import of a source text, static, re-exporting, dynamic, or for its effects. */
+function importsOf(file: string, text: string): Import[] {
+  const resolve = (name: string): string =>
+    name.startsWith(".") ? normalize(join(dirname(file), name)) : name;
+  const found: Import[] = [];
+  for (const { groups } of text.matchAll(STATEMENT))
+    found.push({ from: file, to: resolve(groups?.from ?? ""), typeOnly: groups?.type !== undefined });
+  for (const pattern of [BARE, DYNAMIC])
+    for (const [, name = ""] of text.matchAll(pattern))
+      found.push({ from: file, to: resolve(name), typeOnly: false });
+  return found;
 }
 
-function importsOf(file: string): Import[] {
-  const text = withoutComments(textOf(file));
-  const found = (pattern: RegExp, late: boolean): Import[] =>
-    [...text.matchAll(pattern)].map(([, name = ""]) => ({
-      from: file,
-      to: name.startsWith(".") ? relative(src, resolve(src, dirname(file), name)) : name,
-      late,
-    }));
-  return [
-    ...found(/^(?:import|export)\b[^;]*?\bfrom\s+"([^"]+)"/gm, false),
-    ...found(/^import\s+"([^"]+)"/gm, false),
-    ...found(/\bimport\(\s*"([^"]+)"\s*\)/g, true),
-  ];
+function roomOf(file: string): string {
+  return file.includes("/") ? (file.split("/")[0] ?? "") : ".";
 }
 
-const imports = files.flatMap(importsOf);
-const roomOf = (file: string): string => file.split("/")[0] ?? "";
-const shown = ({ from, to }: Import): string => `src/${from} imports ${to}`;
-const isOurs = ({ to }: Import): boolean => files.includes(to);
+function isOurs(path: string): boolean {
+  return path.endsWith(".ts") && !path.startsWith("../");
+}
 
-describe("layers", () => {
-  test("every file lies in a room", () => {
+/** Each import that the table forbids, as the line to print. */
+function offences(imports: readonly Import[]): string[] {
+  return imports.flatMap(({ from, to }) => {
+    const room = roomOf(from);
+    const only = ONLY_IN[to];
+    if (only && !only.includes(room)) return [`${from} imports ${to}: only ${only.join(", ")} may`];
+    if (!isOurs(to)) return [];
+    const target = roomOf(to);
+    if (target === room && room !== ".") return [];
+    if (target === "." || !MAY_IMPORT[room]?.includes(target))
+      return [`${from} imports ${to}: ${room} may not`];
+    return [];
+  });
+}
+
+/** Import cycles as `a → b → a`; an import of types alone makes none. */
+function cycles(imports: readonly Import[]): string[] {
+  const graph = new Map<string, string[]>();
+  for (const { from, to, typeOnly } of imports)
+    if (isOurs(to) && !typeOnly) graph.set(from, [...(graph.get(from) ?? []), to]);
+  const found = new Set<string>();
+  const done = new Set<string>();
+  const visit = (file: string, path: readonly string[]): void => {
+    const at = path.indexOf(file);
+    if (at >= 0) found.add([...path.slice(at), file].join(" → "));
+    if (at >= 0 || done.has(file)) return;
+    for (const next of graph.get(file) ?? []) visit(next, [...path, file]);
+    done.add(file);
+  };
+  for (const file of graph.keys()) visit(file, []);
+  return [...found];
+}
+
+const files = [...new Bun.Glob("**/*.ts").scanSync(SRC)].sort();
+const imports = files.flatMap((file) => importsOf(file, readFileSync(SRC + file, "utf8")));
+
+describe("the layers of src", () => {
+  test("every file lies in a room of the table", () => {
     expect(files.length).toBeGreaterThan(50);
-    expect(files.filter((file) => !Object.hasOwn(MAY_IMPORT, roomOf(file)))).toEqual([]);
+    expect(files.filter((file) => MAY_IMPORT[roomOf(file)] === undefined)).toEqual([]);
   });
 
-  test("imports go down only", () => {
-    const wrong = imports.filter((one) => {
-      const [from, to] = [roomOf(one.from), roomOf(one.to)];
-      return isOurs(one) && from !== to && !MAY_IMPORT[from]?.includes(to);
-    });
-    expect(wrong.map(shown)).toEqual([]);
+  test("every relative import leads to a file", () => {
+    const known = new Set(files);
+    expect(imports.filter(({ to }) => isOurs(to) && !known.has(to))).toEqual([]);
   });
 
-  test("an import that begins with a dot leads to a file of src, or to what the build puts in", () => {
-    const outside = imports.filter(({ to }) => to.startsWith(".."));
-    expect(outside.filter(({ to }) => !/^\.\.\/(build|dist)\/|package\.json$/.test(to)).map(shown)).toEqual(
-      [],
-    );
-  });
+  test("imports go down the table only", () => expect(offences(imports)).toEqual([]));
 
-  test("bun:ffi only in src/linux", () => {
-    const wrong = imports.filter(({ from, to }) => to === "bun:ffi" && roomOf(from) !== "linux");
-    expect(wrong.map(shown)).toEqual([]);
-    expect(imports.some(({ to }) => to === "bun:ffi")).toBe(true);
-  });
+  test("there are no cycles", () => expect(cycles(imports)).toEqual([]));
 
-  test("no cycles", () => {
-    const next = new Map<string, string[]>();
-    for (const one of imports)
-      if (isOurs(one) && !one.late) next.set(one.from, [...(next.get(one.from) ?? []), one.to]);
-    const done = new Set<string>();
-    const cycles: string[] = [];
-    const visit = (file: string, way: readonly string[]): void => {
-      const seen = way.indexOf(file);
-      if (seen >= 0) cycles.push([...way.slice(seen), file].join(" -> "));
-      if (seen >= 0 || done.has(file)) return;
-      for (const to of next.get(file) ?? []) visit(to, [...way, file]);
-      done.add(file);
-    };
-    for (const file of files) visit(file, []);
-    expect(cycles).toEqual([]);
-  });
-
-  test("what the test sees: it finds imports of several lines and late ones", () => {
-    expect(imports.some(({ from, to }) => from === "container/create.ts" && to === "container/spec.ts")).toBe(
-      true,
-    );
-    expect(
-      imports.some(
-        ({ from, to, late }) => from === "cli/registry.ts" && to === "cli/commands/run.ts" && late,
-      ),
-    ).toBe(true);
-  });
-});
-
-describe("house rules", () => {
-  test(`no source over ${LONGEST} lines`, () => {
-    const all = [
-      ...files.map((file) => `src/${file}`),
-      ...[...new Bun.Glob("csrc/*.{c,h}").scanSync(top)].sort(),
-    ];
-    const long = all.filter(
-      (file) => readFileSync(`${top}/${file}`, "utf8").split("\n").length - 1 > LONGEST,
+  test(`no file is longer than ${LONGEST} lines`, () => {
+    const folders = ["src", "test", "bench", "csrc"].map((name) => `${SRC}../${name}/`);
+    const long = folders.flatMap((folder) =>
+      [...new Bun.Glob("**/*.{ts,c,h}").scanSync(folder)]
+        .map((file) => ({ file, lines: readFileSync(folder + file, "utf8").split("\n").length - 1 }))
+        .filter(({ lines }) => lines > LONGEST),
     );
     expect(long).toEqual([]);
   });
+});
 
-  test("no any, no default exports, nothing that silences the compiler or the linter", () => {
-    const banned =
-      /:\s*any\b|\bas any\b|<any\b|\bany\[\]|^export default\b|@ts-(ignore|nocheck|expect-error)|biome-ignore/;
-    // a declaration of how the bundler hands out a file is not ours to choose
-    const ours = files.filter((file) => !file.endsWith(".d.ts"));
-    const wrong = ours.flatMap((file) =>
-      textOf(file)
-        .split("\n")
-        .flatMap((line, index) => {
-          const code = line.replace(/^\s*(\*|\/\*\*|\/\/(?! @ts| biome)).*/, "");
-          return banned.test(code) ? [`src/${file}:${index + 1}: ${line.trim()}`] : [];
-        }),
-    );
-    expect(wrong).toEqual([]);
+describe("the test of the layers", () => {
+  const check = (from: string, text: string): string[] => offences(importsOf(from, text));
+
+  test("finds every kind of import", () => {
+    expect(check("image/a.ts", 'import { x } from "../network/b.ts";')).toHaveLength(1);
+    expect(check("network/a.ts", 'import type { X } from "../image/b.ts";')).toHaveLength(1);
+    expect(check("runtime/cgroup/a.ts", 'export * from "../../container/b.ts";')).toHaveLength(1);
+    expect(check("linux/a.ts", 'const x = await import("../cli/b.ts");')).toHaveLength(1);
+    expect(check("cli/commands/a.ts", 'import "../../main.ts";')).toHaveLength(1);
+    expect(check("cli/a.ts", 'import {\n  a,\n  b,\n} from "bun:ffi";')).toHaveLength(1);
+    expect(check("container/a.ts", 'import { x } from "../image/b.ts";')).toEqual([]);
+  });
+
+  test("finds cycles, but not of types", () => {
+    const pair = (type: string): Import[] => [
+      ...importsOf("linux/a.ts", 'import { b } from "./b.ts";'),
+      ...importsOf("linux/b.ts", `import ${type}{ a } from "./a.ts";`),
+    ];
+    expect(cycles(pair(""))).toEqual(["linux/a.ts → linux/b.ts → linux/a.ts"]);
+    expect(cycles(pair("type "))).toEqual([]);
   });
 });
