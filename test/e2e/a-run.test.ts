@@ -99,7 +99,7 @@ describe("run in the foreground", () => {
       "busybox",
       "sh",
       "-c",
-      "yes | head -c 10000000; echo end >&2",
+      "yes 0123456789012345678901234567890123456789 | head -c 1000000; echo end >&2",
     ]);
     await child.stdout.cancel();
     expect(await new Response(child.stderr).text()).toBe("end\n");

@@ -4,6 +4,7 @@ import {
   background,
   cgroupsLeft,
   leftovers,
+  monitors,
   mountsLeft,
   mydocker,
   newName,
@@ -53,7 +54,7 @@ describe("kill -9 and concurrency", () => {
       const child = start(["run", "-d", "--name", newName("victim"), "busybox", "sleep", "1000"]);
       await Bun.sleep(4 + round * (SLOW ? 20 : 1.2));
       child.kill("SIGKILL");
-      Bun.spawnSync(["pkill", "-9", "-x", "mydocker:mon"]);
+      for (const monitor of monitors()) process.kill(monitor, "SIGKILL");
       await child.exited;
     }
     const ids = (await ok("ps", "-aq")).split("\n").filter((id) => id !== "");

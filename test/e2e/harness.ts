@@ -114,19 +114,25 @@ export function cgroupFolder(id: string, controller: string): string {
   return CGROUP2 ? `/sys/fs/cgroup/mydocker-${id}` : `/sys/fs/cgroup/${controller}/mydocker-${id}`;
 }
 
-/** Every cgroup folder of ours. */
-export function cgroupsLeft(): string[] {
+function cgroupFolders(): string[] {
   const found: string[] = [];
   const look = (folder: string): void => {
     for (const entry of readdirSync(folder, { withFileTypes: true })) {
-      if (!entry.isDirectory()) continue;
       const path = `${folder}/${entry.name}`;
-      if (entry.name.startsWith("mydocker")) found.push(path);
-      else if (folder === "/sys/fs/cgroup") look(path);
+      if (/^mydocker-[0-9]{10}$/.test(entry.name)) found.push(path);
+      else if (entry.isDirectory() && folder === "/sys/fs/cgroup") look(path);
     }
   };
   look("/sys/fs/cgroup");
   return found;
+}
+
+/** Containers that somebody else runs on this machine are none of the suite's. */
+const FOREIGN = new Set(cgroupFolders());
+
+/** Every cgroup folder that came since the suite began. */
+export function cgroupsLeft(): string[] {
+  return cgroupFolders().filter((folder) => !FOREIGN.has(folder));
 }
 
 /** Lines of our mountinfo that name one of our folders. */
@@ -135,7 +141,7 @@ export function mountsLeft(): string[] {
   return lines.filter((line) => line.includes(ROOT) || line.includes(RUN));
 }
 
-/** Processes of ours: monitors, inits, reapers, and clients of the executable under test. */
+/** Processes of ours: monitors by the folder they hold, clients and reapers by their environment. */
 export function processesLeft(): string[] {
   return readdirSync("/proc")
     .filter((name) => /^[0-9]+$/.test(name) && Number(name) !== process.pid)
@@ -144,8 +150,11 @@ export function processesLeft(): string[] {
         // a zombie is its new parent's to reap: nothing of ours runs any more
         if (statusField(Number(pid), "State").startsWith("Z")) return [];
         const comm = readFileSync(`/proc/${pid}/comm`, "utf8").trim();
-        const exe = comm.startsWith("mydocker") ? BINARY : readlinkSync(`/proc/${pid}/exe`);
-        return exe === BINARY ? [`${pid} ${comm}`] : [];
+        const ours = comm.startsWith("mydocker:")
+          ? readlinkSync(`/proc/${pid}/fd/6`).startsWith(ROOT)
+          : readlinkSync(`/proc/${pid}/exe`) === BINARY &&
+            readFileSync(`/proc/${pid}/environ`, "utf8").includes(ROOT);
+        return ours ? [`${pid} ${comm}`] : [];
       } catch {
         return [];
       }
