@@ -3,12 +3,15 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync } f
 /** Everything of a run of the benchmark lies in these two folders, or has this in its name. */
 export const ROOT = "/var/lib/mydocker-bench";
 export const RUN = "/run/mydocker-bench";
-export const GROUP = "mydocker-bench";
+export const GROUP = "mydocker-bench-side";
 export const FLOOR_PROGRAM = `${ROOT}/floor`;
 export const MYDOCKER = `${ROOT}/mydocker`;
 export const LAYER = `${ROOT}/rootfs`;
 
 const ENVIRONMENT = { ...process.env, MYDOCKER_ROOT: ROOT, MYDOCKER_RUN: RUN };
+
+/** Floors that did not end well, and may have left their groups. */
+const brokenFloors = new Set<number>();
 
 export interface Outcome {
   readonly code: number;
@@ -43,18 +46,19 @@ export function mustCall(command: readonly string[], cwd = "/"): string {
 export function time(command: readonly string[]): number | undefined {
   const argv = [...command];
   const start = performance.now();
-  const { exitCode } = Bun.spawnSync(argv, {
+  const { exitCode, pid } = Bun.spawnSync(argv, {
     cwd: "/",
     env: ENVIRONMENT,
     stdio: ["ignore", "ignore", "ignore"],
   });
   const end = performance.now();
+  if (exitCode !== 0 && argv[0] === FLOOR_PROGRAM) brokenFloors.add(pid);
   return exitCode === 0 ? end - start : undefined;
 }
 
 /** Makes the two folders, the floor, and a copy of the program that a rebuild does not change under our feet. */
 export function prepare(): void {
-  const project = `${import.meta.dir}/..`;
+  const project = `${import.meta.dir}/../..`;
   const built = `${project}/dist/mydocker`;
   if (!existsSync(built)) throw new Error("dist/mydocker is missing: npx bun run build.ts");
   if (process.getuid?.() !== 0) throw new Error("containers are made by root: run this as root");
@@ -63,7 +67,7 @@ export function prepare(): void {
   mkdirSync(RUN, { recursive: true, mode: 0o700 });
   mustCall(["cp", built, MYDOCKER]);
   const strict = ["-O2", "-static", "-Wall", "-Wextra", "-Werror"];
-  mustCall(["gcc", ...strict, "-o", FLOOR_PROGRAM, `${import.meta.dir}/container-floor.c`]);
+  mustCall(["gcc", ...strict, "-o", FLOOR_PROGRAM, `${import.meta.dir}/floor.c`]);
   // the first run unpacks the image that is in the program
   mustCall([MYDOCKER, "run", "--rm", "--network", "none", "busybox", "true"]);
   const layer = readdirSync(`${ROOT}/layers`)[0];
@@ -78,7 +82,7 @@ export function cleanUp(): void {
     for (let at = 0; at < ids.length; at += 50) call([MYDOCKER, "rm", "-f", ...ids.slice(at, at + 50)]);
   }
   for (const target of mountsOfOurs()) call(["umount", "-l", target]);
-  for (const top of ["/sys/fs/cgroup", ...hierarchies()]) removeGroups(top);
+  removeGroups();
   // a mount that stayed would lose its files here
   const left = mountsOfOurs();
   if (left.length > 0) throw new Error(`still mounted: ${left.join(" ")}`);
@@ -93,26 +97,19 @@ function mountsOfOurs(): string[] {
     .reverse();
 }
 
-function hierarchies(): string[] {
-  return existsSync("/sys/fs/cgroup")
-    ? readdirSync("/sys/fs/cgroup").map((name) => `/sys/fs/cgroup/${name}`)
-    : [];
-}
-
-/** Only empty groups can be removed, and only those of our names are looked at. */
-function removeGroups(top: string): void {
-  let names: string[];
-  try {
-    names = readdirSync(top);
-  } catch {
-    return;
-  }
-  for (const name of names) {
-    if (!name.startsWith(GROUP) && !name.startsWith("mydocker-floor-")) continue;
-    try {
-      rmdirSync(`${top}/${name}`);
-    } catch {
-      // a process is in it still, or it is a file
+/** Only empty groups can be removed, and only those that this run, or an earlier one, has named. */
+function removeGroups(): void {
+  const names = [...brokenFloors].map((pid) => `mydocker-floor-${pid}`);
+  for (const runtime of ["crun", "runc"]) names.push(`${GROUP}-${runtime}`, `${GROUP}-${runtime}-idle`);
+  for (const line of readFileSync("/proc/self/mounts", "utf8").split("\n")) {
+    const [, top = "", type = ""] = line.split(" ");
+    if (!type.startsWith("cgroup")) continue;
+    for (const name of names) {
+      try {
+        rmdirSync(`${top}/${name}`);
+      } catch {
+        // not there, or a process is in it still
+      }
     }
   }
 }

@@ -1,7 +1,7 @@
 /**
  * Times mydocker beside the floor and other engines, whole processes in interleaved rounds.
  *
- *   npx bun bench/run.ts [--runs N] [--many] [--json]
+ *   npx bun bench/side-by-side/run.ts [--runs N] [--many] [--json]
  */
 import { parseArgs } from "node:util";
 import {
