@@ -3,19 +3,13 @@
  * $MYDOCKER names another executable; MYDOCKER_VM=1 says that this is the virtual machine.
  */
 import { afterAll, afterEach, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
+import { leftovers } from "./leftovers.ts";
+import { BINARY, ENV, ROOT, RUN } from "./place.ts";
 
-const REPO = new URL("../..", import.meta.url).pathname;
-export const BINARY = process.env.MYDOCKER ?? `${REPO}dist/mydocker`;
-/** One pair of folders for all test files of one process; in the virtual machine /var/lib/mydocker is the tmpfs. */
-export const ROOT = `/var/lib/mydocker${process.env.MYDOCKER_VM ? "/" : "-"}test-${process.pid}`;
-export const RUN = `/run/mydocker-test-${process.pid}`;
-export const ENV: Record<string, string> = {
-  PATH: process.env.PATH ?? "",
-  HOME: "/root",
-  MYDOCKER_ROOT: ROOT,
-  MYDOCKER_RUN: RUN,
-};
+export * from "./kernel.ts";
+export * from "./leftovers.ts";
+export * from "./place.ts";
 
 export interface Result {
   readonly code: number;
@@ -92,94 +86,6 @@ export async function until<T>(look: () => T | Promise<T>, what: string, seconds
     if (Date.now() > end) throw new Error(`waited ${seconds} s in vain: ${what}`);
     await Bun.sleep(10);
   }
-}
-
-/** The namespaces of a process by kind, e.g. `net:[4026531840]`. */
-export function namespaces(pid: number | "self"): Record<string, string> {
-  const kinds = ["mnt", "pid", "uts", "ipc", "net", "cgroup"];
-  return Object.fromEntries(kinds.map((kind) => [kind, readlinkSync(`/proc/${pid}/ns/${kind}`)]));
-}
-
-/** A field of /proc/PID/status. */
-export function statusField(pid: number, field: string): string {
-  const match = new RegExp(`^${field}:\\s*(.*)$`, "m").exec(readFileSync(`/proc/${pid}/status`, "utf8"));
-  return match?.[1] ?? "";
-}
-
-/** Whether this host's cgroups are pure v2. */
-export const CGROUP2 = !/ - cgroup cgroup .*memory/.test(readFileSync("/proc/self/mountinfo", "utf8"));
-
-/** The folder of a container's cgroup, of this controller on v1. */
-export function cgroupFolder(id: string, controller: string): string {
-  return CGROUP2 ? `/sys/fs/cgroup/mydocker-${id}` : `/sys/fs/cgroup/${controller}/mydocker-${id}`;
-}
-
-function cgroupFolders(): string[] {
-  const found: string[] = [];
-  const look = (folder: string): void => {
-    for (const entry of readdirSync(folder, { withFileTypes: true })) {
-      const path = `${folder}/${entry.name}`;
-      if (/^mydocker-[0-9]{10}$/.test(entry.name)) found.push(path);
-      else if (entry.isDirectory() && folder === "/sys/fs/cgroup") look(path);
-    }
-  };
-  look("/sys/fs/cgroup");
-  return found;
-}
-
-/** Containers that somebody else runs on this machine are none of the suite's. */
-const FOREIGN = new Set(cgroupFolders());
-
-/** Every cgroup folder that came since the suite began. */
-export function cgroupsLeft(): string[] {
-  return cgroupFolders().filter((folder) => !FOREIGN.has(folder));
-}
-
-/** Lines of our mountinfo that name one of our folders. */
-export function mountsLeft(): string[] {
-  const lines = readFileSync("/proc/self/mountinfo", "utf8").split("\n");
-  return lines.filter((line) => line.includes(ROOT) || line.includes(RUN));
-}
-
-/** Processes of ours: monitors by the folder they hold, clients and reapers by their environment. */
-export function processesLeft(): string[] {
-  return readdirSync("/proc")
-    .filter((name) => /^[0-9]+$/.test(name) && Number(name) !== process.pid)
-    .flatMap((pid) => {
-      try {
-        // a zombie is its new parent's to reap: nothing of ours runs any more
-        if (statusField(Number(pid), "State").startsWith("Z")) return [];
-        const comm = readFileSync(`/proc/${pid}/comm`, "utf8").trim();
-        const ours = comm.startsWith("mydocker:")
-          ? readlinkSync(`/proc/${pid}/fd/6`).startsWith(ROOT)
-          : readlinkSync(`/proc/${pid}/exe`) === BINARY &&
-            readFileSync(`/proc/${pid}/environ`, "utf8").includes(ROOT);
-        return ours ? [`${pid} ${comm}`] : [];
-      } catch {
-        return [];
-      }
-    });
-}
-
-/** What is left in the folders of containers. */
-export function foldersLeft(): string[] {
-  return ["containers", "overlay2", "names"].flatMap((folder) =>
-    existsSync(`${ROOT}/${folder}`)
-      ? readdirSync(`${ROOT}/${folder}`).map((name) => `${folder}/${name}`)
-      : [],
-  );
-}
-
-/** Everything of ours that is on the machine now. */
-export function leftovers(): string[] {
-  const states = existsSync(RUN) ? readdirSync(RUN).filter((name) => !name.startsWith(".")) : [];
-  return [
-    ...mountsLeft(),
-    ...cgroupsLeft(),
-    ...processesLeft(),
-    ...foldersLeft(),
-    ...states.map((name) => `run/${name}`),
-  ];
 }
 
 /** Removes every container of the test that has just run, and says if that leaves anything. */

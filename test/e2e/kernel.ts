@@ -1,0 +1,22 @@
+/** The kernel's own view of a container. */
+import { readFileSync, readlinkSync } from "node:fs";
+
+/** The namespaces of a process by kind, e.g. `net:[4026531840]`. */
+export function namespaces(pid: number | "self"): Record<string, string> {
+  const kinds = ["mnt", "pid", "uts", "ipc", "net", "cgroup"];
+  return Object.fromEntries(kinds.map((kind) => [kind, readlinkSync(`/proc/${pid}/ns/${kind}`)]));
+}
+
+/** A field of /proc/PID/status. */
+export function statusField(pid: number, field: string): string {
+  const match = new RegExp(`^${field}:\\s*(.*)$`, "m").exec(readFileSync(`/proc/${pid}/status`, "utf8"));
+  return match?.[1] ?? "";
+}
+
+/** Whether this host's cgroups are pure v2. */
+export const CGROUP2 = !/ - cgroup cgroup .*memory/.test(readFileSync("/proc/self/mountinfo", "utf8"));
+
+/** The folder of a container's cgroup, of this controller on v1. */
+export function cgroupFolder(id: string, controller: string): string {
+  return CGROUP2 ? `/sys/fs/cgroup/mydocker-${id}` : `/sys/fs/cgroup/${controller}/mydocker-${id}`;
+}
