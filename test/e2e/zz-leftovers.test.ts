@@ -13,6 +13,7 @@ import {
   linksNow,
   monitors,
   mountsLeft,
+  namespacesLeft,
   namespacesNow,
   processesLeft,
   straysNow,
