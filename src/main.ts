@@ -1,6 +1,6 @@
 import { describeError } from "./cli/errors.ts";
 import { HelpWanted, parseFlags } from "./cli/flags.ts";
-import { loadCommand, takeGlobals } from "./cli/registry.ts";
+import { allCommands, loadCommand, takeGlobals } from "./cli/registry.ts";
 import { effectiveUser, exitNow, print, setUmask } from "./linux/process.ts";
 
 /** Commands that only talk: they need no rights. */
@@ -20,7 +20,7 @@ async function main(): Promise<number> {
       print(2, "mydocker: must be run as root (try sudo); rootless containers are not supported yet\n");
       return 125;
     }
-    return await command.run(input);
+    return await command.run(input, { load: loadCommand, all: allCommands });
   } catch (error) {
     if (!(error instanceof HelpWanted)) throw error;
     const { renderHelp } = await import("./cli/help.ts");

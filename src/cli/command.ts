@@ -28,6 +28,13 @@ export interface Parsed {
   readonly args: readonly string[];
 }
 
+/** Where the commands are found, for those that tell about the others. */
+export interface Registry {
+  load(name: string): Promise<Command>;
+  /** All commands that people use. */
+  all(): Promise<Command[]>;
+}
+
 /** One command of the program: plain data, from which parsing, help and completion are made. */
 export interface Command {
   readonly name: string;
@@ -43,5 +50,5 @@ export interface Command {
   readonly completes?: "containers" | "images" | "commands";
   readonly examples?: readonly string[];
   /** Does the work; returns the exit code. */
-  run(input: Parsed): number | Promise<number>;
+  run(input: Parsed, registry: Registry): number | Promise<number>;
 }

@@ -16,9 +16,8 @@ export function completionScript(shell: Shell, commands: readonly Command[]): st
 }
 
 function longFlags(command: Command): string[] {
-  return [...command.flags.flatMap((flag) => [flag.name, ...(flag.aliases ?? [])]), "help"].map(
-    (name) => `--${name}`,
-  );
+  const names = [...command.flags.flatMap((flag) => [flag.name, ...(flag.aliases ?? [])]), "help"];
+  return names.flatMap((name) => [`--${name}`, `-${name}`]);
 }
 
 function wordsOf(command: Command, names: readonly string[]): string {
@@ -35,13 +34,21 @@ function bash(commands: readonly Command[]): string {
   );
   return `# bash completion for mydocker; made by 'mydocker completion bash'
 _mydocker() {
-  local current="\${COMP_WORDS[COMP_CWORD]}" flags="" words=""
+  local current="\${COMP_WORDS[COMP_CWORD]}" flags="" words="" at=1
   COMPREPLY=()
-  if [ "$COMP_CWORD" -eq 1 ]; then
+  # options before the command, two of which take a value
+  while [ "$at" -lt "$COMP_CWORD" ]; do
+    case "\${COMP_WORDS[at]}" in
+      --root | -root | --run | -run) at=$((at + 2)) ;;
+      -*) at=$((at + 1)) ;;
+      *) break ;;
+    esac
+  done
+  if [ "$COMP_CWORD" -eq "$at" ]; then
     COMPREPLY=($(compgen -W "${names.join(" ")}" -- "$current"))
     return
   fi
-  case "\${COMP_WORDS[1]}" in
+  case "\${COMP_WORDS[at]}" in
 ${cases.join("\n")}
   esac
   case "$current" in

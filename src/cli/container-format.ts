@@ -1,9 +1,9 @@
 import type { Paths } from "../container/paths.ts";
 import type { ContainerRecord, State } from "../container/record.ts";
 import { readContainer } from "../container/store.ts";
-import { shorten } from "./commands/ps.ts";
 import { statusOf } from "./filter.ts";
 import { formatRows } from "./format.ts";
+import { shorten } from "./table.ts";
 import { humanDuration } from "./units.ts";
 
 /** Docker's header for each field of a `table` format. */

@@ -56,7 +56,7 @@ export function takeGlobals(argv: readonly string[]): readonly string[] {
     if (!match) break;
     const [, name = "", value] = match;
     const variable = variables[name];
-    if (variable === undefined) process.env.MYDOCKER_DEBUG = "1";
+    if (variable === undefined) setDebug(value !== "false");
     else {
       const text = value ?? argv[++at];
       if (!text) throw new UsageError(`flag needs an argument: --${name}`);
@@ -64,4 +64,9 @@ export function takeGlobals(argv: readonly string[]): readonly string[] {
     }
   }
   return argv.slice(at);
+}
+
+function setDebug(on: boolean): void {
+  if (on) process.env.MYDOCKER_DEBUG = "1";
+  else delete process.env.MYDOCKER_DEBUG;
 }

@@ -8,3 +8,8 @@ export function renderTable(headers: readonly string[], rows: readonly (readonly
       .join("");
   return `${all.map(line).join("\n")}\n`;
 }
+
+/** At most `length` characters, with an ellipsis where something was cut off. */
+export function shorten(text: string, length: number): string {
+  return text.length > length ? `${text.slice(0, length - 1)}…` : text;
+}

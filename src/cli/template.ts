@@ -2,12 +2,45 @@ import { FUNCTIONS } from "./template/functions.ts";
 import { type Expression, type Node, parseTemplate } from "./template/parser.ts";
 import { fieldOf, isTrue, show, TemplateError } from "./template/values.ts";
 
-type Variables = Map<string, unknown>;
+/** Variables of a block and of those around it. */
+class Scope {
+  private readonly own = new Map<string, unknown>();
+  constructor(private readonly outer?: Scope) {}
+
+  declare(name: string | undefined, value: unknown): this {
+    if (name !== undefined) this.own.set(name, value);
+    return this;
+  }
+
+  /** The nearest scope that has the variable. */
+  private find(name: string): Map<string, unknown> {
+    if (this.own.has(name)) return this.own;
+    if (this.outer) return this.outer.find(name);
+    throw new TemplateError(`undefined variable "${name}"`);
+  }
+
+  get(name: string): unknown {
+    return this.find(name).get(name);
+  }
+
+  assign(name: string, value: unknown): void {
+    this.find(name).set(name, value);
+  }
+}
+
+/** How functions behave: as they should, or for a table's header, which they leave alone. */
+type Mode = "apply" | "plain";
+/** What a block ended with, where that was not its end. */
+type Jump = "break" | "continue" | undefined;
 
 /** Reads a Go template once; the result applies it to a value. Throws TemplateError, at either time. */
-export function compileTemplate(template: string): (data: unknown) => string {
+export function compileTemplate(template: string): (data: unknown, mode?: Mode) => string {
   const nodes = parseTemplate(template);
-  return (data) => run(nodes, data, new Map([["$", data]]));
+  return (data, mode = "apply") => {
+    const run = new Run(mode);
+    run.block(nodes, data, new Scope().declare("$", data));
+    return run.output.join("");
+  };
 }
 
 /** Applies a Go template to a value. */
@@ -15,62 +48,83 @@ export function renderTemplate(template: string, data: unknown): string {
   return compileTemplate(template)(data);
 }
 
-function run(nodes: readonly Node[], dot: unknown, variables: Variables): string {
-  return nodes.map((node) => runOne(node, dot, variables)).join("");
-}
+class Run {
+  readonly output: string[] = [];
+  constructor(private readonly mode: Mode) {}
 
-function runOne(node: Node, dot: unknown, variables: Variables): string {
-  if (node.kind === "text") return node.text;
-  const value = evaluate(node.value, dot, variables);
-  if (node.kind === "show") return show(value);
-  if (node.kind === "set") {
-    variables.set(node.name, value);
-    return "";
+  block(nodes: readonly Node[], dot: unknown, scope: Scope): Jump {
+    for (const node of nodes) {
+      const jump = this.node(node, dot, scope);
+      if (jump !== undefined) return jump;
+    }
+    return undefined;
   }
-  if (node.kind === "range") return runRange(node, value, dot, variables);
-  // what a block sets, its surroundings do not see, unless they had it
-  const inner = new Map(variables);
-  for (const name of node.names) inner.set(name, value);
-  if (!isTrue(value)) return run(node.otherwise, dot, inner);
-  return run(node.body, node.kind === "with" ? value : dot, inner);
-}
 
-function runRange(
-  node: Node & { kind: "if" | "with" | "range" },
-  value: unknown,
-  dot: unknown,
-  variables: Variables,
-): string {
-  const entries: [unknown, unknown][] = Array.isArray(value)
-    ? value.map((element, index) => [index, element])
-    : typeof value === "object" && value !== null
-      ? Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
-      : [];
-  if (entries.length === 0) return run(node.otherwise, dot, variables);
-  const [first, second] = node.names;
-  return entries
-    .map(([key, element]) => {
-      if (second !== undefined && first !== undefined) variables.set(first, key).set(second, element);
-      else if (first !== undefined) variables.set(first, element);
-      return run(node.body, element, variables);
-    })
-    .join("");
-}
+  private node(node: Node, dot: unknown, scope: Scope): Jump {
+    if (node.kind === "break" || node.kind === "continue") return node.kind;
+    if (node.kind === "text") this.output.push(node.text);
+    else if (node.kind === "show") this.output.push(show(this.value(node.value, dot, scope)));
+    else if (node.kind === "set") {
+      const value = this.value(node.value, dot, scope);
+      if (node.declare) scope.declare(node.name, value);
+      else scope.assign(node.name, value);
+    } else if (node.kind === "range") return this.range(node, dot, scope);
+    else {
+      const value = this.value(node.value, dot, scope);
+      const inner = new Scope(scope).declare(node.names[0], value);
+      if (!isTrue(value)) return this.block(node.otherwise, dot, inner);
+      return this.block(node.body, node.kind === "with" ? value : dot, inner);
+    }
+    return undefined;
+  }
 
-function evaluate(expression: Expression, dot: unknown, variables: Variables): unknown {
-  switch (expression.kind) {
-    case "dot":
-      return dot;
-    case "constant":
-      return expression.value;
-    case "variable":
-      if (!variables.has(expression.name)) throw new TemplateError(`undefined variable "${expression.name}"`);
-      return variables.get(expression.name);
-    case "field":
-      return fieldOf(evaluate(expression.of, dot, variables), expression.name);
-    case "call": {
-      const fn = FUNCTIONS[expression.name];
-      return fn?.(...expression.args.map((arg) => evaluate(arg, dot, variables)));
+  private range(node: Node & { kind: "if" | "with" | "range" }, dot: unknown, scope: Scope): Jump {
+    const entries = entriesOf(this.value(node.value, dot, scope));
+    if (entries.length === 0) return this.block(node.otherwise, dot, new Scope(scope));
+    const [first, second] = node.names;
+    for (const [key, element] of entries) {
+      const inner = new Scope(scope)
+        .declare(first, second === undefined ? element : key)
+        .declare(second, element);
+      if (this.block(node.body, element, inner) === "break") break;
+    }
+    return undefined;
+  }
+
+  private value(expression: Expression, dot: unknown, scope: Scope): unknown {
+    switch (expression.kind) {
+      case "dot":
+        return dot;
+      case "constant":
+        return expression.value;
+      case "variable":
+        return scope.get(expression.name);
+      case "field":
+        return fieldOf(this.value(expression.of, dot, scope), expression.name);
+      case "call":
+        return this.call(expression, dot, scope);
     }
   }
+
+  private call(call: Expression & { kind: "call" }, dot: unknown, scope: Scope): unknown {
+    if (call.name === "and" || call.name === "or") {
+      let value: unknown;
+      for (const arg of call.args) {
+        value = this.value(arg, dot, scope);
+        if (isTrue(value) === (call.name === "or")) break;
+      }
+      return value;
+    }
+    const args = call.args.map((arg) => this.value(arg, dot, scope));
+    if (this.mode === "plain") return args.find((arg) => typeof arg === "string");
+    return FUNCTIONS[call.name]?.(...args);
+  }
+}
+
+/** What `range` goes through: a list by index, a map by key in order, nothing of nil. */
+function entriesOf(value: unknown): [unknown, unknown][] {
+  if (Array.isArray(value)) return value.map((element, index) => [index, element]);
+  if (value === null || value === undefined) return [];
+  if (typeof value !== "object") throw new TemplateError(`range can't iterate over ${show(value)}`);
+  return Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
 }

@@ -5,8 +5,8 @@ const MINIMUM_MEMORY = 6 << 20;
 
 /** A size as Docker reads it (`6m`, `1.5g`, `512kb`, `1GiB`), in bytes; units are powers of 1024. */
 export function parseSize(text: string): number {
-  const match = /^([0-9]+(?:\.[0-9]+)?) ?(?:([bkmgtp])(?:i?b)?)?$/i.exec(text);
-  const size = Math.floor(Number(match?.[1]) * 1024 ** (BINARY[(match?.[2] ?? "b").toLowerCase()] ?? 0));
+  const match = /^([0-9]+(?:\.[0-9]+)?|\.[0-9]+) ?(?:(b)|([kmgtp])(?:i?b)?)?$/i.exec(text);
+  const size = Math.floor(Number(match?.[1]) * 1024 ** (BINARY[(match?.[3] ?? "b").toLowerCase()] ?? 0));
   if (!match || !Number.isSafeInteger(size))
     throw new UsageError(`invalid size: '${text}': use a number with b, k, m or g, such as 64m`);
   return size;
@@ -70,10 +70,13 @@ export function parseTimestamp(text: string, now: number): bigint {
   const unix = /^([0-9]+)(?:\.([0-9]{1,9}))?$/.exec(text);
   if (unix) return BigInt(unix[1] ?? 0) * 1_000_000_000n + BigInt((unix[2] ?? "").padEnd(9, "0"));
   const date =
-    /^([0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9]{2}:[0-9]{2}(?::[0-9]{2})?)?)(?:\.([0-9]{1,9}))?(Z|[+-][0-9]{2}:[0-9]{2})?$/.exec(
+    /^([0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9]{2}(?::[0-9]{2}(?::[0-9]{2})?)?)?)(?:\.([0-9]{1,9}))?(Z|[+-][0-9]{2}:[0-9]{2})?$/.exec(
       text,
     );
-  const milliseconds = date ? Date.parse(`${date[1]}${date[3] ?? ""}`) : Number.NaN;
+  // JavaScript takes a date alone for UTC, and no hour alone
+  const [day = "", clock = "00:00"] = date?.[1]?.split("T") ?? [];
+  const time = clock.length === 2 ? `${clock}:00` : clock;
+  const milliseconds = date ? Date.parse(`${day}T${time}${date[3] ?? ""}`) : Number.NaN;
   if (Number.isNaN(milliseconds))
     throw new UsageError(
       `invalid time '${text}': use 2026-01-31T12:00:00Z, seconds since 1970, or a duration such as 10m`,

@@ -87,7 +87,7 @@ export function makeSpec(paths: Paths, record: ContainerRecord, hostname: string
     process,
     root: { path: paths.merged(record.id), readonly: false },
     hostname,
-    mounts: [...systemMounts(), ...providedMounts(paths, record), ...volumeMounts(record)],
+    mounts: allMounts(paths, record),
     linux: {
       cgroupsPath: `/mydocker-${record.id}`,
       namespaces,
@@ -96,6 +96,13 @@ export function makeSpec(paths: Paths, record: ContainerRecord, hostname: string
       readonlyPaths: READONLY,
     },
   };
+}
+
+/** The system's, then the user's (which take the place of the system's), then the provided files on top of both. */
+function allMounts(paths: Paths, record: ContainerRecord): Mount[] {
+  const taken = new Set(record.volumes.map((volume) => volume.destination));
+  const system = systemMounts().filter((mount) => !taken.has(mount.destination));
+  return [...system, ...volumeMounts(record), ...providedMounts(paths, record)];
 }
 
 function systemMounts(): Mount[] {

@@ -133,7 +133,7 @@ function makeOrders(
     (options.attachStdin ? FLAG.attachStdin : 0) |
     (group.fd !== undefined ? FLAG.intoCgroup : 0) |
     (record.autoRemove ? FLAG.autoRemove : FLAG.durable);
-  const ended = { ...stateOf(record), startedAt, exitCode: "@CODE@", finishedAt: "@TIME@" };
+  const ended = { ...stateOf(record), startedAt, exitCode: CODE, finishedAt: TIME };
   return {
     ...processOrders(spec.process),
     role: ROLE.monitor,
@@ -145,7 +145,7 @@ function makeOrders(
     joins: group.joins,
     reports: [
       "exit.json",
-      reportTemplate({ exitCode: "@CODE@", finishedAt: "@TIME@" }),
+      reportTemplate({ exitCode: CODE, finishedAt: TIME }),
       paths.state(record.name),
       reportTemplate(ended),
     ],
@@ -155,17 +155,22 @@ function makeOrders(
   };
 }
 
-/** JSON in which @CODE@ (a number) and @TIME@ are the monitor's to fill in; what the user wrote has no `@` left. */
-export function reportTemplate(value: object): string {
-  const text = JSON.stringify(value, (_, field) =>
-    field === "@CODE@" || field === "@TIME@" ? `\u0001${field}` : field,
-  );
-  return text
-    .replace(/"\\u0001@CODE@"/g, "\u0001C")
-    .replace(/\\u0001@TIME@/g, "\u0001T")
-    .replaceAll("@", "\\u0040")
-    .replaceAll("\u0001C", "@CODE@")
-    .replaceAll("\u0001T", "@TIME@");
+/** What the monitor fills in when it knows it: the exit code, a number, and the time of the end, a text. */
+export const CODE = Symbol("@CODE@");
+export const TIME = Symbol("@TIME@");
+
+/** JSON of a flat object with the monitor's placeholders; what the user wrote has no `@` left that could look like one. */
+export function reportTemplate(value: Readonly<Record<string, unknown>>): string {
+  const fields = Object.entries(value).map(([key, field]) => {
+    const text =
+      field === CODE
+        ? "@CODE@"
+        : field === TIME
+          ? '"@TIME@"'
+          : JSON.stringify(field).replaceAll("@", "\\u0040");
+    return `${JSON.stringify(key)}:${text}`;
+  });
+  return `{${fields.join(",")}}`;
 }
 
 interface Launched {

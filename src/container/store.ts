@@ -2,6 +2,7 @@ import { isErrno } from "../linux/errno.ts";
 import { EngineError } from "../linux/errors.ts";
 import { close, lock, O, open, readlinkIfAny } from "../linux/file.ts";
 import { listFolder } from "../linux/folder.ts";
+import { exists } from "../linux/stat.ts";
 import type { Spec } from "../runtime/spec.ts";
 import { heldLocks, isHeld } from "./liveness.ts";
 import type { Paths } from "./paths.ts";
@@ -136,6 +137,8 @@ export function presentState(paths: Paths, record: ContainerRecord, held: Readon
   const ended = exit !== undefined && exit.finishedAt > (mine?.startedAt ?? "");
   return {
     ...(mine ?? stateOf(record)),
+    // a container that has a log has been started, be it before a power cut
+    startedAt: mine?.startedAt || (exists(paths.log(record.id)) ? record.created : ""),
     pid: "",
     status: "exited",
     // a run whose end nobody saw was killed together with its monitor

@@ -21,7 +21,7 @@ const LIMIT = 4 << 20;
 export function resolveUser(user: string, passwd: string, group: string): Identity {
   const colon = user.indexOf(":");
   const who = (colon < 0 ? user : user.slice(0, colon)) || "0";
-  const withGroup = colon < 0 ? undefined : user.slice(colon + 1);
+  const withGroup = colon < 0 ? undefined : user.slice(colon + 1) || undefined;
   const number = idNumber(who);
   const entry = entries(passwd).find((fields) =>
     number === undefined ? fields[0] === who : fields[2] === String(number),

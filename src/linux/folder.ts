@@ -73,7 +73,7 @@ export function removeTree(name: string, dirfd = AT_FDCWD): void {
   }
   const top = openAt(dirfd, name, O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
   try {
-    let moved = 0;
+    let moved = false;
     const empty = (fd: number, depth: number): void => {
       for (const entry of readEntries(fd)) {
         if (entry.type !== DT_DIR && entry.type !== 0) {
@@ -81,7 +81,8 @@ export function removeTree(name: string, dirfd = AT_FDCWD): void {
           continue;
         }
         if (depth >= DEEPEST) {
-          rename(entry.bytes, `.mydocker-deep-${moved++}`, fd, top);
+          moveUp(entry.bytes, fd, top);
+          moved = true;
           continue;
         }
         const inner = openFolder(entry.bytes, fd);
@@ -95,14 +96,27 @@ export function removeTree(name: string, dirfd = AT_FDCWD): void {
       }
     };
     do {
-      moved = 0;
+      moved = false;
       empty(top, 0);
       syscall(SYS.lseek, top, 0, 0);
-    } while (moved > 0);
+    } while (moved);
   } finally {
     close(top);
   }
   rmdir(name, dirfd);
+}
+
+let movedUp = 0;
+
+/** Moves a folder into `top` under a name that nothing there has. */
+function moveUp(name: Name, from: number, top: number): void {
+  for (;;) {
+    try {
+      return rename(name, `.mydocker-deep-${movedUp++}`, from, top);
+    } catch (error) {
+      if (!isErrno(error, "EEXIST", "ENOTEMPTY", "ENOTDIR", "EISDIR")) throw error;
+    }
+  }
 }
 
 /** Opens a folder to empty it; where it is a file after all, removes that and returns undefined. */

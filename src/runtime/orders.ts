@@ -46,10 +46,11 @@ export function encodeOrders(orders: Orders): Uint8Array {
 }
 
 function encodeSpan(value: string | readonly string[] | readonly number[]): [Uint8Array, number] {
+  const texts = typeof value === "string" ? [value] : isNumbers(value) ? [] : value;
+  for (const text of texts)
+    if (text.includes("\0")) throw new TypeError(`a text with a NUL character: ${JSON.stringify(text)}`);
   if (typeof value === "string") return [encoder.encode(`${value}\0`), value === "" ? 0 : 1];
   if (isNumbers(value)) return [new Uint8Array(new Uint32Array(value).buffer), value.length];
-  for (const text of value)
-    if (text.includes("\0")) throw new TypeError(`a text with a NUL character: ${JSON.stringify(text)}`);
   return [encoder.encode(value.map((text) => `${text}\0`).join("")), value.length];
 }
 

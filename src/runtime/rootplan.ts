@@ -72,8 +72,10 @@ const PLAIN = new Set(["rw", "bind", "rbind", "newinstance"]);
 export function planRoot(spec: Spec): readonly RootStep[] {
   const steps: RootStep[] = [];
   for (const mount of spec.mounts) {
-    steps.push(planMount(mount));
-    if (mount.destination !== "/dev") continue;
+    const step = planMount(mount);
+    steps.push(step);
+    // a /dev of the user's own keeps its own nodes
+    if (mount.destination !== "/dev" || step.op === "bind") continue;
     for (const [path, major, minor] of DEVICES) steps.push({ op: "device", path, major, minor });
     for (const [path, target] of LINKS) steps.push({ op: "link", path, target });
   }

@@ -33,7 +33,7 @@ const cases = (table: readonly (readonly [string, string])[]): void => {
 /** What Go does and this program does not, yet. */
 const bugs = (table: readonly (readonly [string, string, string])[]): void => {
   for (const [template, result, why] of table)
-    test.failing(`BUG: ${template}: ${why}`, () => {
+    test(`${template}: ${why}`, () => {
       expect(renderTemplate(template, data)).toBe(result);
     });
 };
@@ -212,15 +212,15 @@ describe("errors are 64", () => {
     expect(failure.exitCode).toBe(64);
   });
 
-  test.failing("BUG: eq of a text and a number is an error in Go", () => {
+  test("eq of a text and a number is an error in Go", () => {
     expect(() => renderTemplate("{{eq .State.Pid `42`}}", data)).toThrow(TemplateError);
   });
 
-  test.failing("BUG: range over what cannot be ranged over is an error in Go", () => {
+  test("range over what cannot be ranged over is an error in Go", () => {
     expect(() => renderTemplate("{{range .Name}}x{{end}}", data)).toThrow(TemplateError);
   });
 
-  test.failing("BUG: range's variable is undefined behind it", () => {
+  test("range's variable is undefined behind it", () => {
     expect(() => renderTemplate("{{range $x := .Args}}{{end}}{{$x}}", data)).toThrow(TemplateError);
   });
 });

@@ -57,11 +57,11 @@ describe("sizes", () => {
     expect(() => parseSize(text)).toThrow(UsageError);
   });
 
-  test.failing("BUG: 32bb is none: the unit b stands alone (go-units)", () => {
+  test("32bb is none: the unit b stands alone (go-units)", () => {
     expect(() => parseSize("32bb")).toThrow(UsageError);
   });
 
-  test.failing("BUG: .5g is half a gigabyte (go-units)", () => {
+  test(".5g is half a gigabyte (go-units)", () => {
     expect(parseSize(".5g")).toBe(512 << 20);
   });
 
@@ -156,11 +156,11 @@ describe("durations and times", () => {
     expect(() => parseTimestamp(text, now)).toThrow(UsageError);
   });
 
-  test.failing("BUG: an hour alone is enough of a time (Docker: 2026-01-31T12)", () => {
+  test("an hour alone is enough of a time (Docker: 2026-01-31T12)", () => {
     expect(parseTimestamp("2026-01-31T12Z", now)).toBe(at("2026-01-31T12:00:00Z"));
   });
 
-  test.failing("BUG: a date without a zone begins at midnight of this host's zone", async () => {
+  test("a date without a zone begins at midnight of this host's zone", async () => {
     const code = `const { parseTimestamp } = await import("${import.meta.dir}/../../src/cli/units.ts");
       console.log(String(parseTimestamp("2026-01-31", 0) - parseTimestamp("2026-01-31T00:00:00", 0)))`;
     const child = Bun.spawn([process.execPath, "-e", code], {

@@ -71,7 +71,7 @@ describe("who a process is", () => {
     expect(resolveUser("", "", "")).toEqual({ uid: 0, gid: 0, groups: [], home: "/" });
   });
 
-  test.failing("BUG: an empty group is none given: the user's own groups (libcontainer, GetExecUser)", () => {
+  test("an empty group is none given: the user's own groups (libcontainer, GetExecUser)", () => {
     expect(resolve("alice:")).toEqual(resolve("alice"));
   });
 });

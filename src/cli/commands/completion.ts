@@ -2,7 +2,6 @@ import { print } from "../../linux/process.ts";
 import type { Command } from "../command.ts";
 import { completionScript } from "../completion.ts";
 import { UsageError } from "../errors.ts";
-import { allCommands } from "../registry.ts";
 
 /** `completion`: a script for the shell. */
 export const command: Command = {
@@ -13,11 +12,11 @@ export const command: Command = {
   args: { min: 1, max: 1 },
   interspersed: true,
   examples: ["mydocker completion bash > /etc/bash_completion.d/mydocker"],
-  run: async (input) => {
+  run: async (input, registry) => {
     const [shell = ""] = input.args;
     if (shell !== "bash" && shell !== "zsh" && shell !== "fish")
       throw new UsageError(`no completion for ${shell}: there is one for bash, zsh and fish`);
-    print(1, completionScript(shell, await allCommands()));
+    print(1, completionScript(shell, await registry.all()));
     return 0;
   },
 };

@@ -1,7 +1,6 @@
 import { print } from "../../linux/process.ts";
 import type { Command } from "../command.ts";
 import { renderHelp, renderOverview } from "../help.ts";
-import { allCommands, loadCommand } from "../registry.ts";
 
 /** `help`: the commands, or one of them. */
 export const command: Command = {
@@ -12,13 +11,13 @@ export const command: Command = {
   args: { min: 0, max: 1 },
   interspersed: true,
   completes: "commands",
-  run: async (input) => {
+  run: async (input, registry) => {
     const [name] = input.args;
     print(
       1,
       name === undefined
-        ? await renderOverview(await allCommands())
-        : await renderHelp(await loadCommand(name)),
+        ? await renderOverview(await registry.all())
+        : await renderHelp(await registry.load(name)),
     );
     return 0;
   },

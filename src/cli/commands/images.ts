@@ -25,9 +25,9 @@ export const command: Command = {
   examples: ["mydocker images", "mydocker images --format '{{.Repository}} {{.Size}}'"],
   run: (input) => {
     const rows = listImages(enginePaths().root).map((image) => imageRow(image, input.bool("no-trunc")));
-    const all = "table {{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}";
+    const all = "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}";
     if (input.bool("quiet")) print(1, rows.map(({ ID }) => `${ID}\n`).join(""));
-    else print(1, formatRows(input.text("format") ?? all, IMAGE_HEADERS, rows));
+    else print(1, formatRows(input.text("format") ?? "table", IMAGE_HEADERS, rows, all));
     return 0;
   },
 };

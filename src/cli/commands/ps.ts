@@ -5,7 +5,7 @@ import { print } from "../../linux/process.ts";
 import type { Command, Parsed } from "../command.ts";
 import { enginePaths } from "../engine.ts";
 import { containerFilter } from "../filter.ts";
-import { renderTable } from "../table.ts";
+import { renderTable, shorten } from "../table.ts";
 
 /** `ps`: containers and what they do. */
 export const command: Command = {
@@ -80,9 +80,4 @@ function classicTable(states: readonly State[], whole: boolean): string {
     state.createTime,
   ]);
   return renderTable(["ID", "NAME", "PID", "STATUS", "COMMAND", "CREATED"], rows);
-}
-
-/** At most `length` characters, with an ellipsis where something was cut off. */
-export function shorten(text: string, length: number): string {
-  return text.length > length ? `${text.slice(0, length - 1)}…` : text;
 }

@@ -5,6 +5,8 @@ type Fn = (...args: unknown[]) => unknown;
 const text = (value: unknown): string => show(value);
 
 function order(a: unknown, b: unknown): number {
+  if (a !== null && b !== null && typeof a !== typeof b)
+    throw new TemplateError(`incompatible types for comparison: ${show(a)} and ${show(b)}`);
   if (typeof a === "number" && typeof b === "number") return a - b;
   const [left, right] = [text(a), text(b)];
   return left < right ? -1 : left > right ? 1 : 0;
@@ -24,19 +26,32 @@ function index(value: unknown, ...keys: unknown[]): unknown {
   return inner;
 }
 
+/** The verbs of Go's fmt that are not just the value's text. */
+const FORMATS: Readonly<Record<string, (value: unknown, precision: string | undefined) => string>> = {
+  q: (value) => JSON.stringify(text(value)),
+  f: (value, precision) => Number(value).toFixed(Number(precision ?? 6)),
+  s: (value, precision) => text(value).slice(0, precision === undefined ? undefined : Number(precision)),
+  x: (value) => (typeof value === "number" ? value.toString(16) : Buffer.from(text(value)).toString("hex")),
+};
+
+/** fmt.Sprint: a blank between two operands that are both no strings. */
+function print(...args: unknown[]): string {
+  return args
+    .map((arg, index) => {
+      const apart = index > 0 && typeof arg !== "string" && typeof args[index - 1] !== "string";
+      return `${apart ? " " : ""}${text(arg)}`;
+    })
+    .join("");
+}
+
 function printf(format: unknown, ...args: unknown[]): string {
   let next = 0;
   return text(format).replace(
-    /%(-?)(0?)([0-9]*)(?:\.([0-9]+))?([%vsdqtf])/g,
+    /%(-?)(0?)([0-9]*)(?:\.([0-9]+))?([%vsdqtfx])/g,
     (_, left, zero, width, precision, verb) => {
       if (verb === "%") return "%";
       const value = args[next++];
-      const plain =
-        verb === "q"
-          ? JSON.stringify(text(value))
-          : verb === "f"
-            ? Number(value).toFixed(Number(precision || 6))
-            : text(value);
+      const plain = FORMATS[verb]?.(value, precision) ?? text(value);
       return left ? plain.padEnd(Number(width)) : plain.padStart(Number(width), zero || " ");
     },
   );
@@ -70,20 +85,22 @@ export const FUNCTIONS: Readonly<Record<string, Fn>> = {
   json: (value) => JSON.stringify(value ?? null),
   join: (list, separator) => texts(list).join(text(separator)),
   split: (value, separator) => text(value).split(text(separator)),
-  title: (value) => text(value).replace(/(^|\s)\p{L}/gu, (letter) => letter.toUpperCase()),
+  title: (value) => text(value).replace(/(?<![\p{L}\p{N}_])\p{L}/gu, (letter) => letter.toUpperCase()),
   lower: (value) => text(value).toLowerCase(),
   upper: (value) => text(value).toUpperCase(),
-  pad: (value, before, after) => " ".repeat(Number(before)) + text(value) + " ".repeat(Number(after)),
+  pad: (value, before, after) =>
+    text(value) === "" ? "" : " ".repeat(Number(before)) + text(value) + " ".repeat(Number(after)),
   truncate: (value, most) => text(value).slice(0, Number(most)),
   println: (...args) => `${args.map(text).join(" ")}\n`,
-  print: (...args) => args.map(text).join(args.some((arg) => typeof arg === "string") ? "" : " "),
+  print,
   printf,
   index,
   slice,
   len: length,
   not: (value) => !isTrue(value),
-  and: (...args) => args.find((arg) => !isTrue(arg)) ?? args.at(-1),
-  or: (...args) => args.find(isTrue) ?? args.at(-1),
+  // these two are evaluated argument by argument, see template.ts
+  and: (...args) => args.at(-1),
+  or: (...args) => args.at(-1),
   eq: (first, ...others) => others.some((other) => order(first, other) === 0),
   ne: (a, b) => order(a, b) !== 0,
   lt: (a, b) => order(a, b) < 0,

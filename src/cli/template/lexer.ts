@@ -37,6 +37,8 @@ export function splitTemplate(template: string): Piece[] {
 
 /** The `}}` that ends an action: one in a string does not. */
 function findClose(text: string, from: number): number {
+  const comment = /^-?\s*\/\*[\s\S]*?\*\/\s*-?(?=\}\})/.exec(text.slice(from));
+  if (comment) return from + comment[0].length;
   let quote = "";
   for (let at = from; at < text.length; at++) {
     const character = text[at] ?? "";

@@ -14,7 +14,9 @@ export type Expression =
 export type Node =
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "show"; readonly value: Expression }
-  | { readonly kind: "set"; readonly name: string; readonly value: Expression }
+  | { readonly kind: "set"; readonly name: string; readonly declare: boolean; readonly value: Expression }
+  | { readonly kind: "break" }
+  | { readonly kind: "continue" }
   | {
       readonly kind: "if" | "with" | "range";
       readonly value: Expression;
@@ -88,8 +90,15 @@ function takeNames(tokens: readonly Token[]): { names: string[]; rest: readonly 
 
 function action(tokens: readonly Token[]): Node {
   const [first, second] = tokens;
+  if (first?.kind === "word" && tokens.length === 1 && (first.text === "break" || first.text === "continue"))
+    return { kind: first.text };
   if (first?.kind === "variable" && (second?.text === ":=" || second?.text === "="))
-    return { kind: "set", name: first.text, value: new Pipeline(tokens.slice(2)).readAll() };
+    return {
+      kind: "set",
+      name: first.text,
+      declare: second.text === ":=",
+      value: new Pipeline(tokens.slice(2)).readAll(),
+    };
   return { kind: "show", value: new Pipeline(tokens).readAll() };
 }
 

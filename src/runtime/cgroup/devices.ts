@@ -20,7 +20,9 @@ export const DEFAULT_DEVICE_RULES: readonly DeviceRule[] = [
 /** A rule as devices.allow and devices.deny of cgroup v1 take it. */
 export function deviceLineV1(rule: DeviceRule): string {
   const number = (value: number | undefined): string => (value === undefined ? "*" : String(value));
-  return rule.type === "a" ? "a" : `${rule.type} ${number(rule.major)}:${number(rule.minor)} ${rule.access}`;
+  return (rule.type ?? "a") === "a"
+    ? "a"
+    : `${rule.type} ${number(rule.major)}:${number(rule.minor)} ${rule.access}`;
 }
 
 /** Writes the rules to a v1 group that no process has joined yet. */
@@ -51,11 +53,16 @@ const SET = (dst: number, value: number): bigint => insn(0xb7, dst, 0, 0, value)
 const AND = (dst: number, value: number): bigint => insn(0x57, dst, 0, 0, value);
 const SHIFT = (dst: number, bits: number): bigint => insn(0x77, dst, 0, 0, bits);
 const UNLESS = (dst: number, value: number, skip: number): bigint => insn(0x55, dst, 0, skip, value);
+const WHERE_ZERO = (dst: number, skip: number): bigint => insn(0x15, dst, 0, skip, 0);
 const EXIT = insn(0x95, 0, 0, 0, 0);
 
+function accessMask(access: string): number {
+  return [...access].reduce((mask, letter) => mask | (ACCESS[letter] ?? 0), 0);
+}
+
 /**
- * The rules as eBPF: r2 the type, r3 the access, r4 major, r5 minor; the last rule that fits decides, so they are
- * tested from the last to the first, and what no rule names is denied.
+ * The rules as eBPF: r2 the type, r3 the accesses that are not decided yet, r4 major, r5 minor. For each access the last
+ * rule that fits decides, so they are tested from the last to the first; what no rule names is denied.
  */
 export function deviceProgram(rules: readonly DeviceRule[]): BigUint64Array {
   const program = [
@@ -66,10 +73,10 @@ export function deviceProgram(rules: readonly DeviceRule[]): BigUint64Array {
     LOAD(4, CTX.major),
     LOAD(5, CTX.minor),
   ];
-  for (const rule of [...rules].reverse()) {
-    program.push(...verdict(rule));
+  for (const rule of rules.toReversed()) {
     // the verifier refuses what can never be reached
-    if (isForAll(rule)) return new BigUint64Array(program);
+    if (isForAll(rule)) return new BigUint64Array([...program, SET(0, rule.allow ? 1 : 0), EXIT]);
+    program.push(...verdict(rule));
   }
   return new BigUint64Array([...program, SET(0, 0), EXIT]);
 }
@@ -78,28 +85,15 @@ function isForAll({ type, access, major, minor }: DeviceRule): boolean {
   return (type ?? "a") === "a" && accessMask(access) === 7 && major === undefined && minor === undefined;
 }
 
-function accessMask(access: string): number {
-  return [...access].reduce((mask, letter) => mask | (ACCESS[letter] ?? 0), 0);
-}
-
-/** The test of one rule: on to the next one unless all of it fits. */
-function verdict(rule: DeviceRule): bigint[] {
+/** One rule: on to the next one unless the device fits; then its accesses are denied, or taken off those undecided. */
+function verdict({ type, access, major, minor, allow }: DeviceRule): bigint[] {
   const tests: ((skip: number) => bigint)[] = [];
-  if (rule.type === "b" || rule.type === "c") {
-    const type = TYPES[rule.type];
-    tests.push((skip) => UNLESS(2, type, skip));
-  }
-  const wanted = accessMask(rule.access);
-  const before: bigint[] = [];
-  if (wanted !== 7) {
-    // an access that the rule does not name: not this rule's to decide
-    before.push(MOVE(0, 3), AND(0, 7 & ~wanted));
-    tests.push((skip) => UNLESS(0, 0, skip));
-  }
-  const { major, minor } = rule;
+  if (type === "b" || type === "c") tests.push((skip) => UNLESS(2, TYPES[type], skip));
   if (major !== undefined) tests.push((skip) => UNLESS(4, major, skip));
   if (minor !== undefined) tests.push((skip) => UNLESS(5, minor, skip));
-  const end = [SET(0, rule.allow ? 1 : 0), EXIT];
-  const jumps = tests.map((test, index) => test(tests.length - 1 - index + end.length));
-  return [...before, ...jumps, ...end];
+  const mask = accessMask(access);
+  const decide = allow
+    ? [AND(3, 7 & ~mask), UNLESS(3, 0, 2), SET(0, 1), EXIT]
+    : [MOVE(0, 3), AND(0, mask), WHERE_ZERO(0, 2), SET(0, 0), EXIT];
+  return [...tests.map((test, index) => test(tests.length - 1 - index + decide.length)), ...decide];
 }

@@ -26,11 +26,11 @@ export function settingsV1(resources: Resources): Setting[] {
   };
   set("memory", "memory.limit_in_bytes", memory?.limit);
   set("memory", "memory.memsw.limit_in_bytes", memory?.swap, true);
-  set("cpu", "cpu.shares", cpu?.shares);
+  set("cpu", "cpu.shares", cpu?.shares || undefined);
   if (cpu?.quota !== undefined) set("cpu", "cpu.cfs_period_us", cpu.period ?? PERIOD);
   set("cpu", "cpu.cfs_quota_us", cpu?.quota);
   set("cpuset", "cpuset.cpus", cpu?.cpus);
-  set("pids", "pids.max", unlimited(pids?.limit));
+  set("pids", "pids.max", unlimited(pids?.limit || undefined));
   return settings;
 }
 
@@ -49,10 +49,10 @@ export function settingsV2(resources: Resources): Setting[] {
   };
   set("memory", "memory.max", unlimited(memory?.limit));
   set("memory", "memory.swap.max", swapOnly(memory?.limit, memory?.swap), true);
-  if (cpu?.shares !== undefined) set("cpu", "cpu.weight", sharesToWeight(cpu.shares));
+  if (cpu?.shares) set("cpu", "cpu.weight", sharesToWeight(cpu.shares));
   if (cpu?.quota !== undefined) set("cpu", "cpu.max", `${unlimited(cpu.quota)} ${cpu.period ?? PERIOD}`);
   set("cpuset", "cpuset.cpus", cpu?.cpus);
-  set("pids", "pids.max", unlimited(pids?.limit));
+  set("pids", "pids.max", unlimited(pids?.limit || undefined));
   return settings;
 }
 
