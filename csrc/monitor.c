@@ -117,18 +117,53 @@ __attribute__((noreturn)) static void become_reaper(void) {
   leave(125);
 }
 
-// Undoes the start. A container that goes with its program is then removed by the client, where there is one.
+// How deep folders are followed here; what lies deeper is the reaper's.
+#define DEEPEST 24
+
+// Removes a file, or a folder with all below it; never through a link. 0, or negative errno.
+static long remove_tree(int parent, const char *name, int depth) {
+  struct entry {
+    uint64_t ino, off;
+    uint16_t length;
+    uint8_t type;
+    char name[];
+  };
+  char buffer[2048] __attribute__((aligned(8)));
+  long result = SYS(unlinkat, parent, name, 0), got;
+  if (result != -EISDIR && result != -EPERM) return result == -ENOENT ? 0 : result;
+  if (depth == DEEPEST) return -ELOOP;
+  long fd = SYS(openat, parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0) return fd;
+  result = 0;
+  while (result == 0 && (got = SYS(getdents64, fd, buffer, sizeof buffer)) > 0) {
+    for (long at = 0; at < got && result == 0; at += ((struct entry *)(buffer + at))->length) {
+      const char *inner = ((struct entry *)(buffer + at))->name;
+      if (inner[0] == '.' && (!inner[1] || (inner[1] == '.' && !inner[2]))) continue;
+      result = remove_tree((int)fd, inner, depth + 1);
+    }
+  }
+  SYS(close, fd);
+  return result ? result : SYS(unlinkat, parent, name, AT_REMOVEDIR);
+}
+
+static int remove_folders(void) {
+  const char *path = text_of(orders->remove);
+  long result = 0;
+  for (uint32_t i = 0; i < orders->remove.count; i++, path = next_text(path)) result |= remove_tree(AT_FDCWD, path, 0);
+  return result == 0;
+}
+
+// Nobody waits for what comes behind EXITED: unmounting, the groups, and where the container goes with its
+// program, its folders.
 __attribute__((noreturn)) static void end_container(enum fate fate, int code) {
-  if (fate == FATE_COMMITTED) write_reports(code);
-  int stays = fate == FATE_COMMITTED && !has_flag(FLAG_AUTO_REMOVE);
-  // nobody waits for the unmounting of a container that stays: it syncs the upper layer's file system
-  if (stays) send_message(FD_CONTROL, MESSAGE_EXITED, code, 0, 0);
+  int goes = fate != FATE_COMMITTED || has_flag(FLAG_AUTO_REMOVE);
+  if (!goes) write_reports(code);
+  if (fate == FATE_COMMITTED) send_message(FD_CONTROL, MESSAGE_EXITED, code, 0, 0);
   run_undo();
-  if (stays) leave(0);
-  send_message(FD_CONTROL, MESSAGE_EXITED, code, 0, 0);
+  if (!goes) leave(0);
   if (fate == FATE_COMMITTED) fate = FATE_OPEN;
   await_fate(&fate);
-  if (fate == FATE_ABANDONED) become_reaper();
+  if (fate == FATE_ABANDONED || !remove_folders()) become_reaper();
   leave(0);
 }
 

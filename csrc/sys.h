@@ -47,6 +47,13 @@ static inline long sys6(long n, long a, long b, long c, long d, long e, long f) 
 #define O_CREAT 0100
 #define O_TRUNC 01000
 #define O_NONBLOCK 04000
+#if defined(__aarch64__)
+#define O_DIRECTORY 040000
+#define O_NOFOLLOW 0100000
+#else
+#define O_DIRECTORY 0200000
+#define O_NOFOLLOW 0400000
+#endif
 #define O_CLOEXEC 02000000
 #define F_SETFD 2
 #define F_SETFL 4

@@ -26,21 +26,30 @@ const FORWARDED = [
 const ENDING = ["SIGHUP", "SIGTERM"] as const;
 
 /**
+ * Begins to pass the client's signals on, or with a terminal the size of its window. Before the program runs: what it
+ * says may already be somebody's cue to send a signal.
+ */
+export function forwardSignals(shim: ShimProcess, terminal: { readonly master: number } | undefined): void {
+  if (terminal) {
+    process.on("SIGWINCH", () => copyWindowSize(0, terminal.master));
+    return;
+  }
+  for (const name of FORWARDED)
+    process.on(name, () => shim.tell(shim.control, MESSAGE.signal, SIGNALS[name.slice(3)]));
+}
+
+/**
  * Waits for the program at the shim's other end. Its bytes flow between the client's descriptors and the shim without
  * this process, which only passes signals on and follows the size of its window.
  */
 export async function attach(
   shim: ShimProcess,
-  terminal: { master: number } | undefined,
+  terminal: { readonly master: number } | undefined,
   stdin: boolean,
 ): Promise<AttachEnd> {
   const restore = terminal && stdin ? makeRaw(0) : undefined;
-  const forwarded = terminal ? [] : FORWARDED;
-  for (const name of forwarded)
-    process.on(name, () => shim.tell(shim.control, MESSAGE.signal, SIGNALS[name.slice(3)]));
   if (terminal) {
     copyWindowSize(0, terminal.master);
-    process.on("SIGWINCH", () => copyWindowSize(0, terminal.master));
     for (const name of ENDING)
       process.on(name, () => {
         restore?.();

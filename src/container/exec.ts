@@ -10,6 +10,7 @@ import { namespaceFlags, processOrders } from "../runtime/launch.ts";
 import { ShimError, ShimProcess } from "../runtime/shim.ts";
 import type { Process } from "../runtime/spec.ts";
 import { FLAG, MESSAGE, ROLE } from "../runtime/wire.ts";
+import { forwardSignals } from "./attach.ts";
 import { runningContainer } from "./kill.ts";
 import { isRunning } from "./liveness.ts";
 import type { Paths } from "./paths.ts";
@@ -67,6 +68,7 @@ export function execInContainer(paths: Paths, reference: string, options: ExecOp
       (group.fd !== undefined ? FLAG.intoCgroup : 0);
     // the cgroup namespace too: it exists by now
     const cloneFlags = namespaceFlags(spec) | CLONE.NEWCGROUP;
+    if (!options.detach) forwardSignals(shim, terminal);
     shim.launch({ ...processOrders(process), role: ROLE.enter, flags, cloneFlags, joins: group.joins });
     shim.expect(shim.control, MESSAGE.created);
     shim.expectExecuted();

@@ -8,12 +8,9 @@ import type { State } from "./record.ts";
  */
 export function heldLocks(): ReadonlySet<string> {
   const held = new Set<string>();
-  for (const line of readText("/proc/locks").split("\n")) {
-    const fields = line.split(/\s+/);
-    if (fields[1] !== "FLOCK") continue;
-    const inode = fields[5]?.split(":")[2];
-    held.add(`${fields[4]} ${inode}`);
-  }
+  const locks = readText("/proc/locks", undefined, 1 << 18);
+  for (const [, pid, inode] of locks.matchAll(/FLOCK +\S+ +\S+ +([0-9]+) [^:]+:[^:]+:([0-9]+) /g))
+    held.add(`${pid} ${inode}`);
   return held;
 }
 

@@ -52,9 +52,15 @@ export async function removeContainer(paths: Paths, reference: string, force: bo
   }
 }
 
-/** Removes the container of a program that has ended, before its monitor, who holds the lock, lets go of it. */
+/**
+ * The end of a container that goes with its program: takes it out of the records, so that its name is free and nobody
+ * sees it any more. Its monitor, who still holds the lock, removes the rest when nobody waits.
+ */
 export function removeEnded(paths: Paths, { container, shim }: Running): void {
-  dispose(paths, container.record.id);
+  const { id, name } = container.record;
+  unlinkIfAny(paths.record(id));
+  removeTree(paths.runFolder(name));
+  unlinkIfAny(paths.name(name));
   shim.tell(shim.control, MESSAGE.done);
 }
 

@@ -13,6 +13,7 @@ import { receiveMessage, ShimError, ShimProcess } from "../runtime/shim.ts";
 import type { Resources } from "../runtime/spec.ts";
 import { makeTerminal, type Terminal } from "../runtime/terminal.ts";
 import { FLAG, MESSAGE, ROLE } from "../runtime/wire.ts";
+import { forwardSignals } from "./attach.ts";
 import { mountOverlay, unmountOverlay } from "./overlay.ts";
 import type { Paths } from "./paths.ts";
 import type { Container, ContainerRecord, State } from "./record.ts";
@@ -102,6 +103,7 @@ function begin(paths: Paths, options: StartOptions, begun: Begun): Running {
   const pid = shim.expect(shim.control, MESSAGE.created).a;
   shim.expect(shim.channel, MESSAGE.ready);
   enterAndBuild(pid, container.spec, { procAt: paths.runFolder(record.name), layout, terminal });
+  if (options.attached) forwardSignals(shim, terminal);
   shim.tell(shim.channel, MESSAGE.go);
   shim.expectExecuted();
   writeState(paths, container.record, { startedAt, pid, monitor: shim.pid, log });
@@ -150,6 +152,7 @@ function makeOrders(
       reportTemplate(ended),
     ],
     undo: [`umount ${paths.merged(record.id)}`, ...group.folders.map((folder) => `rmdir ${folder}`)],
+    remove: [paths.overlay(record.id), paths.container(record.id)],
     reaper: ["mydocker", "__reap", record.id],
     reaperEnv: [`MYDOCKER_ROOT=${paths.root}`, `MYDOCKER_RUN=${paths.run}`],
   };

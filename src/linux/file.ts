@@ -117,9 +117,12 @@ export function writeAll(fd: number, data: Uint8Array): void {
   }
 }
 
-/** Everything that can still be read from `fd`; throws EFBIG past `limit` bytes. */
-export function readAll(fd: number, limit = 64 << 20): Uint8Array {
-  let buffer = new Uint8Array(8192);
+/**
+ * Everything that can still be read from `fd`; throws EFBIG past `limit` bytes. `expected` is how much is likely: files of
+ * /proc are made anew for each read, so one large read is the quickest.
+ */
+export function readAll(fd: number, limit = 64 << 20, expected = 8192): Uint8Array {
+  let buffer = new Uint8Array(expected);
   let used = 0;
   for (;;) {
     const got = read(fd, buffer.subarray(used));
@@ -138,10 +141,10 @@ const decoder = new TextDecoder();
 const encoder = new TextEncoder();
 
 /** The text of a file of the host. */
-export function readText(path: string, dirfd = AT_FDCWD): string {
+export function readText(path: string, dirfd = AT_FDCWD, expected = 8192): string {
   const fd = openAt(dirfd, path, O.RDONLY);
   try {
-    return decoder.decode(readAll(fd));
+    return decoder.decode(readAll(fd, undefined, expected));
   } finally {
     close(fd);
   }

@@ -17,7 +17,8 @@
  *     │── COMMIT ───────────────▶ │   from here on the container outlives the client
  *     │── SIGNAL ───────────────▶ │
  *     │ ◀─── EXITED | DETACHED ───│
- *     │── DONE ─────────────────▶ │   (the end without DONE: the monitor becomes the reaper)
+ *     │── DONE ─────────────────▶ │   removes the folders (the end without DONE: it becomes the reaper,
+ *                                 │   a JavaScript process that does the client's part too)
  */
 
 /** Descriptors that a shim process finds open, by number. */
@@ -59,7 +60,7 @@ export const MESSAGE = {
   launch: 1,
   signal: 2,
   commit: 3,
-  /** The client has removed what had to be removed. */
+  /** The client has taken the container out of the records: what is left may be removed. */
   done: 4,
   created: 5,
   exited: 6,
@@ -124,6 +125,8 @@ export const FIELDS = {
   reports: "texts",
   /** What undoes the container's start, each with its verb in front: `umount PATH`, `rmdir PATH`. */
   undo: "texts",
+  /** Folders that go, with all that is in them, when the container does. */
+  remove: "texts",
   /** The command line of the reaper, a JavaScript process that removes what is left. */
   reaper: "texts",
   reaperEnv: "texts",
