@@ -21,21 +21,23 @@ function quietly<T>(look: () => T, otherwise: T): T {
 
 const OWN_MOUNTS = readlinkSync("/proc/self/ns/mnt");
 
-/** Its command's name where a process is of the suite: by what it holds open, its environment, or its mounts. */
+/** What a process is where it is of the suite: by its environment, by what it holds open, or by its mounts. */
 function ofTheSuite(pid: number): Seen | undefined {
-  const comm = readFileSync(`/proc/${pid}/comm`, "utf8").trim();
-  // a zombie is its new parent's to reap: nothing of ours runs any more
-  if (/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"))) return undefined;
-  const held = quietly(() => readdirSync(`/proc/${pid}/fd`), []).some((fd) =>
-    quietly(() => readlinkSync(`/proc/${pid}/fd/${fd}`).startsWith(`${ROOT}/`), false),
-  );
-  const monitor = held && comm === "mydocker:mon";
   const mentions = (file: string): boolean => readFileSync(`/proc/${pid}/${file}`, "utf8").includes(ROOT);
+  // a zombie has none: it is its new parent's to reap, and nothing of ours runs any more
+  const inside = readlinkSync(`/proc/${pid}/ns/mnt`) !== OWN_MOUNTS;
+  const comm = readFileSync(`/proc/${pid}/comm`, "utf8").trim();
+  const monitor = comm === "mydocker:mon" && holdsOurs(pid);
   const ours =
     monitor ||
-    (readlinkSync(`/proc/${pid}/exe`) === BINARY && mentions("environ")) ||
-    (readlinkSync(`/proc/${pid}/ns/mnt`) !== OWN_MOUNTS && mentions("mountinfo"));
+    (inside ? mentions("mountinfo") : readlinkSync(`/proc/${pid}/exe`) === BINARY && mentions("environ"));
   return ours ? { pid, comm, monitor } : undefined;
+}
+
+function holdsOurs(pid: number): boolean {
+  return readdirSync(`/proc/${pid}/fd`).some((fd) =>
+    quietly(() => readlinkSync(`/proc/${pid}/fd/${fd}`).startsWith(`${ROOT}/`), false),
+  );
 }
 
 function processes(): Seen[] {
@@ -137,7 +139,8 @@ export function straysNow(): Set<string> {
 /** How the machine was when the suite began. */
 export const BEFORE = { namespaces: namespacesNow(), links: linksNow(), strays: straysNow() };
 
-/** Everything of ours that is on the machine now. */
+/** What of ours is on the machine now; processes, the dearest look, only where there is nothing else. */
 export function leftovers(): string[] {
-  return [...mountsLeft(), ...cgroupsLeft(), ...processesLeft(), ...foldersLeft()];
+  const things = [...mountsLeft(), ...cgroupsLeft(), ...foldersLeft()];
+  return things.length > 0 ? things : processesLeft();
 }
