@@ -189,8 +189,6 @@ __attribute__((noreturn)) void monitor_main(void) {
   if (pid < 0) fail(FD_CONTROL, STAGE_CLONE, pid);
   SYS(close, FD_CHANNEL);
   if (into) SYS(close, FD_CGROUP);
-  // a lock of this process on the log tells `ps`, in one look at /proc/locks, that the container runs
-  SYS(flock, FD_LOG, LOCK_EX);
   close_program_ends(&stdio);
   SYS(chdir, "/");
   send_message(FD_CONTROL, MESSAGE_CREATED, (int32_t)pid, 0, 0);

@@ -58,7 +58,6 @@ static inline long sys6(long n, long a, long b, long c, long d, long e, long f) 
 #define F_SETFD 2
 #define F_SETFL 4
 #define FD_CLOEXEC 1
-#define LOCK_EX 2
 #define CLONE_PARENT 0x00008000
 #define CLONE_PIDFD 0x00001000
 #define CLONE_NEWNS 0x00020000

@@ -77,9 +77,6 @@ export interface State {
   readonly bootId: string;
   /** Start time of `pid` in clock ticks, which tells it from a later process of the same number. */
   readonly startTime: string;
-  readonly monitor: number;
-  /** Inode of the log, on which the monitor holds a lock while it lives. */
-  readonly lockInode: string;
 }
 
 /** Reads a file of JSON that we wrote; undefined where there is none. Throws on one that is damaged. */

@@ -1,9 +1,8 @@
 import { errnoName, errnoWords } from "../linux/errno.ts";
 import { EngineError, undone } from "../linux/errors.ts";
-import { close, mkdirIfMissing, O, open, writeFileAtomic } from "../linux/file.ts";
+import { close, lock, mkdirIfMissing, O, open, rename, unlinkIfAny, writeAll } from "../linux/file.ts";
 import { CLONE } from "../linux/mount.ts";
 import { bootId, startTime } from "../linux/process.ts";
-import { fstat } from "../linux/stat.ts";
 import { copyWindowSize } from "../linux/tty.ts";
 import { type CgroupGroup, createGroup, removeGroup } from "../runtime/cgroup/group.ts";
 import { type CgroupLayout, cgroupLayout } from "../runtime/cgroup/layout.ts";
@@ -50,6 +49,7 @@ interface Begun {
   readonly layout: CgroupLayout;
   readonly terminal: Terminal | undefined;
   readonly log: number;
+  readonly state: StateFile;
   group?: CgroupGroup;
   shim?: ShimProcess;
   launched: boolean;
@@ -62,17 +62,20 @@ interface Begun {
 export function startContainer(paths: Paths, options: StartOptions): Running {
   const log = open(paths.log(options.record.id), O.WRONLY | O.APPEND | O.CREAT | O.NOFOLLOW, 0o600);
   const terminal = options.terminal ? makeTerminal() : undefined;
-  const begun: Begun = { layout: cgroupLayout(), terminal, log, launched: false };
+  const state = new StateFile(paths, options.record);
+  const begun: Begun = { layout: cgroupLayout(), terminal, log, state, launched: false };
   try {
     return begin(paths, options, begun);
   } catch (error) {
     throw undone(explain(error, options.record), () => {
       if (begun.shim) endShim(begun.shim, begun.launched);
+      state.discard();
       unmountOverlay(paths, options.record.id);
       if (begun.group) removeGroup(begun.group.folders);
     });
   } finally {
     close(log);
+    close(state.fd);
     if (begun.group?.fd !== undefined) close(begun.group.fd);
     if (terminal) for (const fd of [terminal.slave, terminal.devpts]) close(fd);
   }
@@ -80,18 +83,17 @@ export function startContainer(paths: Paths, options: StartOptions): Running {
 
 function begin(paths: Paths, options: StartOptions, begun: Begun): Running {
   const { record } = options;
-  const { terminal, layout, log } = begun;
+  const { terminal, layout, log, state } = begun;
   if (terminal && options.attached) copyWindowSize(0, terminal.master);
   // on v2 the process is born in its group, whose descriptor it inherits; on v1 the group is made meanwhile
   if (layout.version === 2) begun.group = createGroup(layout, options.cgroupsPath, options.resources);
   const cgroup = begun.group?.fd;
   const pty = terminal && { ptyMaster: terminal.master, ptySlave: terminal.slave };
   const shim = ShimProcess.start(
-    { subject: options.lock, log, ...(cgroup !== undefined && { cgroup }), ...pty },
+    { subject: options.lock, log, state: state.fd, ...(cgroup !== undefined && { cgroup }), ...pty },
     options.attached,
   );
   begun.shim = shim;
-  mkdirIfMissing(paths.runFolder(record.name), 0o700);
   const group = begun.group ?? createGroup(layout, options.cgroupsPath, options.resources);
   begun.group = group;
   mountOverlay(paths, record.id, record.layers, record.autoRemove);
@@ -106,7 +108,7 @@ function begin(paths: Paths, options: StartOptions, begun: Begun): Running {
   if (options.attached) forwardSignals(shim, terminal);
   shim.tell(shim.channel, MESSAGE.go);
   shim.expectExecuted();
-  writeState(paths, container.record, { startedAt, pid, monitor: shim.pid, log });
+  state.publish(startedAt, pid);
   return { container, shim, pid, terminal };
 }
 
@@ -176,28 +178,44 @@ export function reportTemplate(value: Readonly<Record<string, unknown>>): string
   return `{${fields.join(",")}}`;
 }
 
-interface Launched {
-  readonly startedAt: string;
-  readonly pid: number;
-  readonly monitor: number;
-  readonly log: number;
+/**
+ * The state file of a run while it is not in its place yet. The monitor inherits its descriptor, and with it a lock that
+ * lasts as long as the monitor: whoever reads the state tells by the same descriptor whether it is still true.
+ */
+class StateFile {
+  readonly fd: number;
+  private readonly aside: string;
+
+  constructor(
+    private readonly paths: Paths,
+    private readonly record: ContainerRecord,
+  ) {
+    mkdirIfMissing(paths.runFolder(record.name), 0o700);
+    this.aside = `${paths.runFolder(record.name)}/.config.json.${process.pid}`;
+    this.fd = open(this.aside, O.RDWR | O.CREAT | O.TRUNC | O.NOFOLLOW, 0o600);
+    lock(this.fd, true);
+  }
+
+  /** Tells the world, and the classic tools, that the container runs. */
+  publish(startedAt: string, pid: number): void {
+    const state: State = {
+      ...stateOf(this.record),
+      pid: String(pid),
+      status: "running",
+      startedAt,
+      bootId: bootId(),
+      startTime: startTime(pid) ?? "",
+    };
+    writeAll(this.fd, encoder.encode(JSON.stringify(state)));
+    rename(this.aside, this.paths.state(this.record.name));
+  }
+
+  discard(): void {
+    unlinkIfAny(this.aside);
+  }
 }
 
-/** Tells the world, and the classic tools, that the container runs. */
-function writeState(paths: Paths, record: ContainerRecord, launched: Launched): void {
-  const state: State = {
-    ...stateOf(record),
-    pid: String(launched.pid),
-    status: "running",
-    startedAt: launched.startedAt,
-    bootId: bootId(),
-    startTime: startTime(launched.pid) ?? "",
-    monitor: launched.monitor,
-    lockInode: String(fstat(launched.log).ino),
-  };
-  // a program that has ended already was reported by its monitor: that must stand
-  if (state.startTime !== "") writeFileAtomic(paths.state(record.name), JSON.stringify(state), false);
-}
+const encoder = new TextEncoder();
 
 /** What Docker says, with Docker's exit codes, where the program cannot be executed. */
 function explain(error: unknown, record: ContainerRecord): unknown {

@@ -4,7 +4,7 @@ import { close, lock, O, open, readlinkIfAny } from "../linux/file.ts";
 import { listFolder } from "../linux/folder.ts";
 import { exists } from "../linux/stat.ts";
 import type { Spec } from "../runtime/spec.ts";
-import { heldLocks, isHeld } from "./liveness.ts";
+import { sight } from "./liveness.ts";
 import type { Paths } from "./paths.ts";
 import {
   type Container,
@@ -83,34 +83,27 @@ function reasonOf(error: unknown): string {
 
 /** The state of a container by its name in /run; undefined after a boot, or where it was never started. */
 export function readState(paths: Paths, name: string): State | undefined {
-  try {
-    return readJson<State>(paths.state(name));
-  } catch {
-    // cut short by a full /run: the container is judged by what else is known of it
-    return undefined;
-  }
+  return sight(paths, name)?.state;
 }
 
 /** The containers that run now, told by the locks of their monitors. */
 export function listRunning(paths: Paths): Listed[] {
-  const held = heldLocks();
   const listed: Listed[] = [];
   for (const entry of listFolder(paths.run)) {
     if (!NAME.test(entry.name)) continue;
-    const state = readState(paths, entry.name);
-    if (state && isHeld(state, held)) listed.push({ state });
+    const seen = sight(paths, entry.name);
+    if (seen?.alive) listed.push({ state: seen.state });
   }
   return listed.sort(newestFirst);
 }
 
 /** Every container, running or not, with its present state. */
 export function listAll(paths: Paths): Listed[] {
-  const held = heldLocks();
   const listed: Listed[] = [];
   for (const id of listIds(paths)) {
     try {
       const record = readJson<ContainerRecord>(paths.record(id));
-      if (record) listed.push({ state: presentState(paths, record, held) });
+      if (record) listed.push({ state: presentState(paths, record) });
     } catch (error) {
       listed.push({ state: brokenState(id), broken: reasonOf(error) });
     }
@@ -124,15 +117,15 @@ function newestFirst(a: Listed, b: Listed): number {
 
 function brokenState(id: string): State {
   const unknown = { id, name: id, pid: "", command: "", createTime: "", volume: "", image: "", created: "" };
-  const times = { startedAt: "", finishedAt: "", bootId: "", startTime: "", lockInode: "" };
-  return { ...unknown, ...times, status: "exited", exitCode: 0, monitor: 0 };
+  const times = { startedAt: "", finishedAt: "", bootId: "", startTime: "" };
+  return { ...unknown, ...times, status: "exited", exitCode: 0 };
 }
 
 /** What a container does now: its state in /run if that is true, else how its last run is known to have ended. */
-export function presentState(paths: Paths, record: ContainerRecord, held: ReadonlySet<string>): State {
-  const state = readState(paths, record.name);
-  const mine = state?.id === record.id ? state : undefined;
-  if (mine && (mine.status !== "running" || isHeld(mine, held))) return mine;
+export function presentState(paths: Paths, record: ContainerRecord): State {
+  const seen = sight(paths, record.name);
+  const mine = seen?.state.id === record.id ? seen.state : undefined;
+  if (mine && (mine.status !== "running" || seen?.alive)) return mine;
   const exit = readExit(paths, record.id);
   const ended = exit !== undefined && exit.finishedAt > (mine?.startedAt ?? "");
   return {
@@ -173,8 +166,6 @@ export function stateOf(record: ContainerRecord): State {
     exitCode: 0,
     bootId: "",
     startTime: "",
-    monitor: 0,
-    lockInode: "",
   };
 }
 

@@ -334,6 +334,15 @@ export function lock(fd: number, wait: boolean): boolean {
   }
 }
 
+/** flock(2), shared and without waiting; false where somebody holds the file exclusively. */
+export function tryLockShared(fd: number): boolean {
+  const result = libc().flock(fd, 1 | 4);
+  if (result === 0) return true;
+  if (errnoName(errno()) === "EAGAIN") return false;
+  check(result, "flock", `fd ${fd}`);
+  return false;
+}
+
 /** flock(2), shared; waits for an exclusive holder. */
 export function lockShared(fd: number): void {
   check(libc().flock(fd, 1), "flock", `fd ${fd}`);

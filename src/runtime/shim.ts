@@ -60,7 +60,7 @@ export class ShimProcess {
       [FD.preload, preload],
     ]);
     // a number that is not used must not be left to what our own caller had open there
-    for (const name of ["subject", "log", "ptyMaster", "ptySlave", "cgroup"] as const)
+    for (const name of ["subject", "log", "ptyMaster", "ptySlave", "cgroup", "state"] as const)
       given.set(FD[name], fds[name] === undefined ? nothing : above(dupFrom(fds[name], ABOVE)));
     if (!attached) for (const fd of [0, 1, 2]) given.set(fd, nothing);
     const environment = [`LD_PRELOAD=/proc/self/fd/${FD.preload}`];

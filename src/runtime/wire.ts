@@ -32,7 +32,9 @@ export const FD = {
   ptyMaster: 8,
   ptySlave: 9,
   cgroup: 10,
-  preload: 11,
+  /** The container's state in /run, locked for as long as the monitor lives. */
+  state: 11,
+  preload: 12,
 } as const;
 
 export const ROLE = { monitor: 1, enter: 2 } as const;

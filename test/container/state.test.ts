@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { statusOf } from "../../src/cli/filter.ts";
-import { heldLocks, isHeld, isRunning } from "../../src/container/liveness.ts";
+import { isRunning, sight } from "../../src/container/liveness.ts";
 import { Paths } from "../../src/container/paths.ts";
 import type { ContainerRecord, State } from "../../src/container/record.ts";
 import { CODE, describeShimError, reportTemplate, TIME } from "../../src/container/start.ts";
@@ -17,7 +17,6 @@ import {
 } from "../../src/container/store.ts";
 import { close, lock, O, open } from "../../src/linux/file.ts";
 import { bootId, startTime } from "../../src/linux/process.ts";
-import { fstat } from "../../src/linux/stat.ts";
 import { ShimError } from "../../src/runtime/shim.ts";
 
 let base: string;
@@ -146,19 +145,23 @@ describe("who runs", () => {
     ...changes,
   });
 
-  test("a lock that is held is seen with its holder and inode, one that was let go is not", () => {
-    const fd = open(`${base}/lock`, O.WRONLY | O.CREAT, 0o600);
-    const mine = `${process.pid} ${fstat(fd).ino}`;
-    expect(heldLocks().has(mine)).toBe(false);
+  test("a state is alive while somebody holds its lock, in this boot, and says it runs", () => {
+    mkdirSync(paths.runFolder("web"));
+    const alive = (state: Partial<State>): boolean | undefined => {
+      writeFileSync(paths.state("web"), JSON.stringify({ ...running({}), ...state }));
+      return sight(paths, "web")?.alive;
+    };
+    expect(alive({})).toBe(false);
+    const fd = open(paths.state("web"), O.RDONLY);
     lock(fd, true);
-    expect(heldLocks().has(mine)).toBe(true);
-    const state = running({ monitor: process.pid, lockInode: String(fstat(fd).ino) });
-    expect(isHeld(state, heldLocks())).toBe(true);
-    expect(isHeld({ ...state, monitor: 1 }, heldLocks())).toBe(false);
-    expect(isHeld({ ...state, bootId: "another" }, heldLocks())).toBe(false);
-    expect(isHeld({ ...state, status: "exited" }, heldLocks())).toBe(false);
+    expect(alive({})).toBe(true);
+    expect(alive({ bootId: "another" })).toBe(false);
+    expect(alive({ status: "exited" })).toBe(false);
     close(fd);
-    expect(heldLocks().has(mine)).toBe(false);
+    expect(alive({})).toBe(false);
+    writeFileSync(paths.state("web"), '{"id":"12');
+    expect(sight(paths, "web")).toBeUndefined();
+    expect(sight(paths, "nosuch")).toBeUndefined();
   });
 
   test("a pid is trusted with its start time and boot only", () => {
@@ -172,33 +175,33 @@ describe("who runs", () => {
   test("a run whose monitor is gone has ended: with 137, or as was recorded", () => {
     const made = put("1234567890", "web");
     mkdirSync(paths.runFolder("web"));
-    const state = running({ startedAt: "2026-01-31T12:00:00.000Z", monitor: 1, lockInode: "1" });
+    const state = running({ startedAt: "2026-01-31T12:00:00.000Z" });
     writeFileSync(paths.state("web"), JSON.stringify(state));
-    expect(presentState(paths, made, new Set())).toMatchObject({ status: "exited", exitCode: 137, pid: "" });
+    expect(presentState(paths, made)).toMatchObject({ status: "exited", exitCode: 137, pid: "" });
     writeFileSync(
       paths.exit("1234567890"),
       JSON.stringify({ exitCode: 3, finishedAt: "2026-01-31T11:00:00.000Z" }),
     );
-    expect(presentState(paths, made, new Set())).toMatchObject({ exitCode: 137 });
+    expect(presentState(paths, made)).toMatchObject({ exitCode: 137 });
     writeFileSync(
       paths.exit("1234567890"),
       JSON.stringify({ exitCode: 3, finishedAt: "2026-01-31T13:00:00.000Z" }),
     );
-    expect(presentState(paths, made, new Set())).toMatchObject({ exitCode: 3 });
+    expect(presentState(paths, made)).toMatchObject({ exitCode: 3 });
   });
 
   test("a run that a power cut ended is Exited after the boot, not Created", () => {
     const made = put("1234567890", "web");
-    expect(statusOf(presentState(paths, made, new Set()))).toBe("created");
+    expect(statusOf(presentState(paths, made))).toBe("created");
     writeFileSync(paths.log("1234567890"), "");
-    expect(statusOf(presentState(paths, made, new Set()))).toBe("exited");
+    expect(statusOf(presentState(paths, made))).toBe("exited");
   });
 
   test("a state of another container of that name is not this one's", () => {
     const made = put("1234567890", "web");
     mkdirSync(paths.runFolder("web"));
     writeFileSync(paths.state("web"), JSON.stringify({ ...running({}), id: "1111111111", exitCode: 9 }));
-    expect(presentState(paths, made, new Set()).id).toBe("1234567890");
+    expect(presentState(paths, made).id).toBe("1234567890");
   });
 });
 

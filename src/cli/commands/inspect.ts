@@ -1,5 +1,4 @@
 import { inspectContainer } from "../../container/inspect.ts";
-import { heldLocks } from "../../container/liveness.ts";
 import type { Paths } from "../../container/paths.ts";
 import { findId, presentState, readContainer } from "../../container/store.ts";
 import { EngineError } from "../../linux/errors.ts";
@@ -61,7 +60,7 @@ function inspectOne(paths: Paths, name: string, type: string | undefined): objec
   if (type !== "image") {
     try {
       const container = readContainer(paths, findId(paths, name));
-      return inspectContainer(paths, container, presentState(paths, container.record, heldLocks()));
+      return inspectContainer(paths, container, presentState(paths, container.record));
     } catch (error) {
       if (type === "container" || !(error instanceof EngineError) || !error.message.startsWith("No such"))
         throw error;
