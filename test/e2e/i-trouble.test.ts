@@ -142,6 +142,10 @@ describe("after a boot", () => {
 });
 
 describe("work that is cut off", () => {
+  afterEach(async () => {
+    for (const image of ["large", "cut"]) await mydocker(["rmi", "-f", image]);
+  });
+
   const DEBIAN = "/var/cache/mydocker-test/debian.tar.gz";
   const image = (): void => {
     mkdirSync(`${ROOT}/image`, { recursive: true });
@@ -150,6 +154,7 @@ describe("work that is cut off", () => {
 
   test("an import killed at many moments leaves nothing, and the next one is whole", async () => {
     image();
+    const before = layers().length;
     for (const delay of SLOW ? [300, 3000] : [20, 100, 300, 900]) {
       const child = start(["run", "--rm", "large", "true"]);
       await Promise.race([child.exited, Bun.sleep(delay)]);
@@ -165,21 +170,21 @@ describe("work that is cut off", () => {
       "find / -xdev | wc -l; test -x /usr/bin/perl && echo whole",
     );
     expect(files).toMatch(/^[0-9]{4,}\nwhole$/);
-    expect(layers()).toHaveLength(1);
+    expect(layers()).toHaveLength(before + 1);
     expect(leftovers()).toEqual([]);
-    await ok("rmi", "large");
   });
 
   test("a first use by many at once unpacks it once", async () => {
     image();
+    const before = layers();
     const runs = Array.from({ length: 6 }, () =>
       mydocker(["run", "--rm", "large", "cat", "/etc/debian_version"]),
     );
     const results = await Promise.all(runs);
     expect(new Set(results.map(({ code, stderr }) => `${code} ${stderr}`))).toEqual(new Set(["0 "]));
-    expect(layers()).toHaveLength(1);
+    expect(layers()).toHaveLength(before.length + 1);
     await ok("rmi", "large");
-    expect(layers()).toEqual([]);
+    expect(layers()).toEqual(before);
   });
 
   test("a commit that is killed leaves no image, and can be done again", async () => {
@@ -196,7 +201,6 @@ describe("work that is cut off", () => {
     await ok("commit", name, "cut");
     expect(await ok("run", "--rm", "cut", "stat", "-c", "%s", "/big")).toBe(String(64 << 20));
     expect(readdirSync(`${ROOT}/image`)).toEqual(["cut.tar"]);
-    await ok("rmi", "cut");
   });
 });
 
@@ -224,6 +228,14 @@ describe("many at once", () => {
     await ok("restart", "-t", "0", name);
     expect(await ok("exec", name, "echo", "in")).toBe("in");
     for (const file of readdirSync(`${ROOT}/image`)) rmSync(`${ROOT}/image/${file}`);
+  });
+
+  test.failing("BUG: one that waits for another's start sees that it is done, and does not wait on", async () => {
+    const { name } = await background("busybox", "sleep", "1000");
+    await ok("kill", name);
+    const before = performance.now();
+    await Promise.all(Array.from({ length: 5 }, () => ok("start", name)));
+    expect(performance.now() - before).toBeLessThan(8000);
   });
 
   test("a stop ends 200 processes, whatever they catch", async () => {
