@@ -3,7 +3,7 @@
 // In the container's namespaces but not yet in its pid namespace: makes the process that is.
 __attribute__((noreturn)) static void cross(const struct stdio *stdio, int report) {
   join_cgroups();
-  long result = SYS(setns, FD_SUBJECT, orders->clone_flags);
+  long result = SYS(setns, FD_SUBJECT, clone_flags);
   if (result < 0) fail(FD_CHANNEL, STAGE_SETNS, result);
   long pid = new_process(CLONE_PARENT, NULL);
   if (pid < 0) fail(FD_CHANNEL, STAGE_FORK, pid);
@@ -25,6 +25,7 @@ __attribute__((noreturn)) void enter_main(void) {
   long result = make_stdio(&stdio);
   if (result >= 0) result = SYS(pipe2, report, O_CLOEXEC);
   if (result < 0) fail(FD_CONTROL, STAGE_PIPE, result);
+  await_orders(FD_CONTROL);
   long helper = new_process(has_flag(FLAG_INTO_CGROUP) ? CLONE_INTO_CGROUP : 0, NULL);
   if (helper == 0) cross(&stdio, report[1]);
   if (helper < 0) fail(FD_CONTROL, STAGE_FORK, helper);

@@ -6,6 +6,8 @@ __attribute__((noreturn)) static void init_main(const struct stdio *stdio) {
   SYS(prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   SYS(close, FD_SUBJECT);
   SYS(close, FD_CONTROL);
+  // the namespaces are there; what the rest needs is still being made
+  await_orders(FD_CHANNEL);
   join_cgroups();
   // after joining: the namespace's root is the group that its maker is in
   long result = SYS(unshare, CLONE_NEWCGROUP);
@@ -184,7 +186,7 @@ __attribute__((noreturn)) void monitor_main(void) {
   long result = make_stdio(&stdio);
   if (result < 0) fail(FD_CONTROL, STAGE_PIPE, result);
   uint64_t into = has_flag(FLAG_INTO_CGROUP) ? CLONE_INTO_CGROUP : 0;
-  long pid = new_process(orders->clone_flags | into, &pidfd);
+  long pid = new_process(clone_flags | into, &pidfd);
   if (pid == 0) init_main(&stdio);
   if (pid < 0) fail(FD_CONTROL, STAGE_CLONE, pid);
   SYS(close, FD_CHANNEL);
@@ -192,6 +194,9 @@ __attribute__((noreturn)) void monitor_main(void) {
   close_program_ends(&stdio);
   SYS(chdir, "/");
   send_message(FD_CONTROL, MESSAGE_CREATED, (int32_t)pid, 0, 0);
+  struct message message;
+  if (receive_message(FD_CONTROL, &message, MSG_PEEK) != 1) SYS(pidfd_send_signal, pidfd, SIGKILL, 0, 0);
+  await_orders(FD_CONTROL);
   int code = pump(&stdio, pidfd, (int)pid, &fate);
   await_fate(&fate);
   end_container(fate, code);

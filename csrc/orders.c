@@ -20,7 +20,3 @@ char **texts_of(struct span span) {
   for (uint32_t i = 0; i < span.count; i++, text = next_text(text)) list[i] = (char *)text;
   return list;
 }
-
-int has_flag(uint32_t flag) {
-  return (orders->flags & flag) != 0;
-}

@@ -2,19 +2,34 @@
 // executable with this library preloaded; never returns to Bun there.
 #include "shim.h"
 
-// What the loader runs first of all. The orders are complete once LAUNCH has come.
+uint32_t clone_flags;
+static uint32_t given_flags;
+
+int has_flag(uint32_t flag) {
+  return (given_flags & flag) != 0;
+}
+
+// Waits until the client has written the orders, and maps them.
+void await_orders(int fd) {
+  struct message message;
+  if (receive_message(fd, &message, 0) != 1 || message.kind != MESSAGE_LAUNCH) leave(125);
+  long size = SYS(lseek, FD_ORDERS, 0, SEEK_END);
+  long at = SYS(mmap, 0, size, PROT_READ, MAP_PRIVATE, FD_ORDERS, 0);
+  if (size < (long)sizeof(struct orders) || (at < 0 && at > -4096)) fail(fd, STAGE_MEMORY, at);
+  orders = (const struct orders *)at;
+  if (orders->magic != ORDERS_MAGIC) leave(125);
+}
+
+// What the loader runs first of all.
 __attribute__((constructor)) static void start(void) {
   struct message message;
   int got = receive_message(FD_CONTROL, &message, 0);
   if (got == -ENOTSOCK || got == -EBADF) return;
-  if (got != 1 || message.kind != MESSAGE_LAUNCH) leave(125);
+  if (got != 1 || message.kind != MESSAGE_BEGIN) leave(125);
   // the preloaded library, and what our caller's caller left open
   SYS(close_range, FD_PRELOAD, ~0u, 0);
-  long size = SYS(lseek, FD_ORDERS, 0, SEEK_END);
-  long at = SYS(mmap, 0, size, PROT_READ, MAP_PRIVATE, FD_ORDERS, 0);
-  if (size < (long)sizeof(struct orders) || (at < 0 && at > -4096)) fail(FD_CONTROL, STAGE_MEMORY, at);
-  orders = (const struct orders *)at;
-  if (orders->magic != ORDERS_MAGIC) leave(125);
-  if (orders->role == ROLE_ENTER) enter_main();
+  given_flags = (uint32_t)message.b;
+  clone_flags = (uint32_t)message.c;
+  if (message.a == ROLE_ENTER) enter_main();
   monitor_main();
 }

@@ -5,12 +5,16 @@
 #include "wire.h"
 
 extern const struct orders *orders;
+extern uint32_t clone_flags;
+
+// shim.c: what BEGIN and LAUNCH bring
+int has_flag(uint32_t flag);
+void await_orders(int fd);
 
 // orders.c: reading what TypeScript wrote
 const char *text_of(struct span span);
 char **texts_of(struct span span);
 const char *next_text(const char *text);
-int has_flag(uint32_t flag);
 
 // message.c: the two sockets
 int send_message(int fd, int32_t kind, int32_t a, int32_t b, int32_t c);

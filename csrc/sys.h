@@ -103,6 +103,7 @@ static inline long sys6(long n, long a, long b, long c, long d, long e, long f) 
 #define MAP_PRIVATE 2
 #define MAP_ANONYMOUS 0x20
 #define SEEK_END 2
+#define MSG_PEEK 2
 #define MSG_DONTWAIT 0x40
 #define MSG_NOSIGNAL 0x4000
 #define CLOCK_REALTIME 0

@@ -22,6 +22,7 @@ import {
   makeProcess,
   makeSpec,
   mergeEnvironments,
+  namespacesOf,
   resourcesOf,
   withHome,
 } from "./spec.ts";
@@ -66,8 +67,14 @@ export async function runContainer(paths: Paths, options: RunOptions): Promise<R
       `invalid container name (${options.name}): only [a-zA-Z0-9][a-zA-Z0-9_.-]+ are allowed`,
     );
   if (!exists(paths.containers) || !exists(paths.run)) paths.make();
-  if (!options.rootfs && !findImage(paths.root, options.image)) await unpackAndSweep(paths, options.image);
-  return withImagesShared(paths.run, () => createAndStart(paths, options, sourceOf(paths, options)));
+  for (;;) {
+    const running = withImagesShared(paths.run, () => {
+      const source = options.rootfs ? folderSource(options.image) : findImage(paths.root, options.image);
+      return source && createAndStart(paths, options, source);
+    });
+    if (running) return running;
+    await unpackAndSweep(paths, options.image);
+  }
 }
 
 /** Unpacks the image; where it came in place of an older one, that one's layer may be of no use any more. */
@@ -76,18 +83,11 @@ async function unpackAndSweep(paths: Paths, image: string): Promise<void> {
   await sweepLayers(paths);
 }
 
-function sourceOf(paths: Paths, options: RunOptions): Source {
-  if (!options.rootfs) {
-    const image = findImage(paths.root, options.image);
-    if (image) return image;
-    throw new EngineError(
-      `image ${options.image} was changed or removed while the container was being created`,
-    );
-  }
-  const folder = statIfAny(options.image);
+function folderSource(path: string): Source {
+  const folder = statIfAny(path);
   if (!folder || !isDirectory(folder))
-    throw new EngineError(`cannot use ${options.image} as root file system: no such folder`);
-  return { id: "", layers: [options.image], config: {} };
+    throw new EngineError(`cannot use ${path} as root file system: no such folder`);
+  return { id: "", layers: [path], config: {} };
 }
 
 function createAndStart(paths: Paths, options: RunOptions, source: Source): Running {
@@ -130,10 +130,9 @@ function lockFolder(paths: Paths, id: string): number | undefined {
   return undefined;
 }
 
-/** Ten decimal digits, not beginning with 0 so that they stay ten in any spreadsheet. */
+/** Ten decimal digits, not beginning with 0. It need not be a secret: the folder of that name decides if it is new. */
 function newId(): string {
-  const [high = 0, low = 0] = crypto.getRandomValues(new Uint32Array(2));
-  return String(1e9 + ((high * 2 ** 21 + (low >>> 11)) % 9e9));
+  return String(1e9 + Math.floor(Math.random() * 9e9));
 }
 
 /** Docker makes the host's folder of a volume where there is nothing. */
@@ -200,6 +199,7 @@ function start(
     record,
     cgroupsPath: `/mydocker-${id}`,
     resources: resourcesOf(record.limits),
+    namespaces: namespacesOf(record),
     lock: folderLock,
     attached: !options.detach,
     attachStdin: !options.detach && options.stdin,

@@ -9,7 +9,7 @@ import { cgroupLayout } from "../runtime/cgroup/layout.ts";
 import { namespaceFlags, processOrders } from "../runtime/launch.ts";
 import { ShimError, ShimProcess } from "../runtime/shim.ts";
 import type { Process } from "../runtime/spec.ts";
-import { FLAG, MESSAGE, ROLE } from "../runtime/wire.ts";
+import { FLAG, MESSAGE } from "../runtime/wire.ts";
 import { forwardSignals } from "./attach.ts";
 import { runningContainer } from "./kill.ts";
 import { isRunning } from "./liveness.ts";
@@ -51,25 +51,25 @@ export function execInContainer(paths: Paths, reference: string, options: ExecOp
   const terminal = options.terminal ? terminalIn(root) : undefined;
   try {
     if (terminal && !options.detach) copyWindowSize(0, terminal.master);
-    const shim = ShimProcess.start(
-      {
-        subject: pidfd,
-        ...(group.fd !== undefined && { cgroup: group.fd }),
-        ...(terminal && { ptyMaster: terminal.master, ptySlave: terminal.slave }),
-      },
-      !options.detach,
-    );
-    const process = execProcess(root, spec.process, record.user, options);
+    // the cgroup namespace too: it exists by now
+    const cloneFlags = namespaceFlags(spec.linux.namespaces) | CLONE.NEWCGROUP;
     const flags =
       (options.terminal ? FLAG.tty : 0) |
       (options.stdin ? FLAG.stdin : 0) |
       (options.detach ? 0 : FLAG.attached) |
       (options.stdin && !options.detach ? FLAG.attachStdin : 0) |
       (group.fd !== undefined ? FLAG.intoCgroup : 0);
-    // the cgroup namespace too: it exists by now
-    const cloneFlags = namespaceFlags(spec) | CLONE.NEWCGROUP;
+    const shim = ShimProcess.start(
+      { role: "enter", flags, cloneFlags },
+      {
+        subject: pidfd,
+        ...(group.fd !== undefined && { cgroup: group.fd }),
+        ...(terminal && { ptyMaster: terminal.master, ptySlave: terminal.slave }),
+      },
+    );
+    const process = execProcess(root, spec.process, record.user, options);
     if (!options.detach) forwardSignals(shim, terminal);
-    shim.launch({ ...processOrders(process), role: ROLE.enter, flags, cloneFlags, joins: group.joins });
+    shim.launch({ ...processOrders(process), joins: group.joins }, false);
     shim.expect(shim.control, MESSAGE.created);
     shim.expectExecuted();
     return { shim, terminal };

@@ -37,6 +37,7 @@ export async function startStopped(
       record,
       cgroupsPath: spec.linux.cgroupsPath,
       resources: resourcesOf(record.limits),
+      namespaces: spec.linux.namespaces,
       lock,
       attached: streams.attached,
       attachStdin: streams.stdin && record.stdin,

@@ -1,6 +1,6 @@
 import { DEFAULT_CAPABILITIES } from "../runtime/capabilities.ts";
 import { DEFAULT_DEVICE_RULES } from "../runtime/cgroup/devices.ts";
-import type { Mount, Process, Resources, Spec } from "../runtime/spec.ts";
+import type { Mount, Namespace, Process, Resources, Spec } from "../runtime/spec.ts";
 import { PROVIDED } from "./etc.ts";
 import type { Paths } from "./paths.ts";
 import type { ContainerRecord, Limits } from "./record.ts";
@@ -77,11 +77,15 @@ export function withHome(env: readonly string[], home: string): string[] {
   return env.some((entry) => entry.startsWith("HOME=")) ? [...env] : [...env, `HOME=${home}`];
 }
 
-/** The OCI runtime spec of a container. */
-export function makeSpec(paths: Paths, record: ContainerRecord, hostname: string, process: Process): Spec {
-  const namespaces = (["mount", "pid", "uts", "ipc", "cgroup", "network"] as const)
+/** The namespaces that a container has for itself. */
+export function namespacesOf(record: ContainerRecord): Namespace[] {
+  return (["mount", "pid", "uts", "ipc", "cgroup", "network"] as const)
     .filter((type) => type !== "network" || record.network !== "host")
     .map((type) => ({ type }));
+}
+
+/** The OCI runtime spec of a container. */
+export function makeSpec(paths: Paths, record: ContainerRecord, hostname: string, process: Process): Spec {
   return {
     ociVersion: "1.2.0",
     process,
@@ -90,7 +94,7 @@ export function makeSpec(paths: Paths, record: ContainerRecord, hostname: string
     mounts: allMounts(paths, record),
     linux: {
       cgroupsPath: `/mydocker-${record.id}`,
-      namespaces,
+      namespaces: namespacesOf(record),
       resources: resourcesOf(record.limits),
       maskedPaths: MASKED,
       readonlyPaths: READONLY,

@@ -9,9 +9,9 @@ import { type CgroupLayout, cgroupLayout } from "../runtime/cgroup/layout.ts";
 import { enterAndBuild, namespaceFlags, processOrders } from "../runtime/launch.ts";
 import type { Orders } from "../runtime/orders.ts";
 import { receiveMessage, ShimError, ShimProcess } from "../runtime/shim.ts";
-import type { Resources } from "../runtime/spec.ts";
+import type { Namespace, Resources } from "../runtime/spec.ts";
 import { makeTerminal, type Terminal } from "../runtime/terminal.ts";
-import { FLAG, MESSAGE, ROLE } from "../runtime/wire.ts";
+import { FLAG, MESSAGE } from "../runtime/wire.ts";
 import { forwardSignals } from "./attach.ts";
 import { mountOverlay, unmountOverlay } from "./overlay.ts";
 import type { Paths } from "./paths.ts";
@@ -23,6 +23,7 @@ export interface StartOptions {
   readonly record: ContainerRecord;
   readonly cgroupsPath: string;
   readonly resources: Resources;
+  readonly namespaces: readonly Namespace[];
   /** The lock on the container's folder; the monitor inherits it. */
   readonly lock: number;
   /** The client's streams are the program's. */
@@ -89,9 +90,12 @@ function begin(paths: Paths, options: StartOptions, begun: Begun): Running {
   if (layout.version === 2) begun.group = createGroup(layout, options.cgroupsPath, options.resources);
   const cgroup = begun.group?.fd;
   const pty = terminal && { ptyMaster: terminal.master, ptySlave: terminal.slave };
+  const flags = beginFlags(options, cgroup !== undefined);
+  // the cgroup namespace is made by init itself, once it is in its group
+  const cloneFlags = namespaceFlags(options.namespaces) & ~CLONE.NEWCGROUP;
   const shim = ShimProcess.start(
+    { role: "monitor", flags, cloneFlags },
     { subject: options.lock, log, state: state.fd, ...(cgroup !== undefined && { cgroup }), ...pty },
-    options.attached,
   );
   begun.shim = shim;
   const group = begun.group ?? createGroup(layout, options.cgroupsPath, options.resources);
@@ -99,7 +103,7 @@ function begin(paths: Paths, options: StartOptions, begun: Begun): Running {
   mountOverlay(paths, record.id, record.layers, record.autoRemove);
   const container = options.describe();
   const startedAt = new Date().toISOString();
-  shim.launch(makeOrders(paths, container, options, group, startedAt));
+  shim.launch(makeOrders(paths, container, group, startedAt), true);
   begun.launched = true;
   options.meanwhile(container);
   const pid = shim.expect(shim.control, MESSAGE.created).a;
@@ -122,28 +126,27 @@ function endShim(shim: ShimProcess, launched: boolean): void {
   shim.reap();
 }
 
+function beginFlags({ record, terminal, attached, attachStdin }: StartOptions, intoCgroup: boolean): number {
+  return (
+    FLAG.log |
+    (terminal ? FLAG.tty : 0) |
+    (record.stdin ? FLAG.stdin : 0) |
+    (attached ? FLAG.attached : 0) |
+    (attachStdin ? FLAG.attachStdin : 0) |
+    (intoCgroup ? FLAG.intoCgroup : 0) |
+    (record.autoRemove ? FLAG.autoRemove : FLAG.durable)
+  );
+}
+
 function makeOrders(
   paths: Paths,
   { record, spec }: Container,
-  options: StartOptions,
   group: CgroupGroup,
   startedAt: string,
 ): Orders {
-  const flags =
-    FLAG.log |
-    (options.terminal ? FLAG.tty : 0) |
-    (record.stdin ? FLAG.stdin : 0) |
-    (options.attached ? FLAG.attached : 0) |
-    (options.attachStdin ? FLAG.attachStdin : 0) |
-    (group.fd !== undefined ? FLAG.intoCgroup : 0) |
-    (record.autoRemove ? FLAG.autoRemove : FLAG.durable);
   const ended = { ...stateOf(record), startedAt, exitCode: CODE, finishedAt: TIME };
   return {
     ...processOrders(spec.process),
-    role: ROLE.monitor,
-    flags,
-    // the cgroup namespace is made by init itself, once it is in its group
-    cloneFlags: namespaceFlags(spec) & ~CLONE.NEWCGROUP,
     hostname: spec.hostname,
     procAt: paths.runFolder(record.name),
     joins: group.joins,

@@ -1,7 +1,18 @@
 import { isErrno } from "../linux/errno.ts";
 import { EngineError } from "../linux/errors.ts";
-import { AT_FDCWD, close, O, open, openAt } from "../linux/file.ts";
-import { CLONE, chdir, fchdir, MNT_DETACH, pivotToCurrent, setns, umount, unshare } from "../linux/mount.ts";
+import { close, O, open } from "../linux/file.ts";
+import {
+  attachTree,
+  CLONE,
+  chdir,
+  cloneTree,
+  fchdir,
+  MNT_DETACH,
+  pivotToCurrent,
+  setns,
+  umount,
+  unshare,
+} from "../linux/mount.ts";
 import { openPidfd } from "../linux/process.ts";
 import { loopbackUp } from "../linux/socket.ts";
 import { capabilityMask } from "./capabilities.ts";
@@ -19,9 +30,9 @@ const CLONE_OF: Record<Namespace["type"], number> = {
   cgroup: CLONE.NEWCGROUP,
 };
 
-/** The clone(2) flags of the namespaces that the spec wants new. */
-export function namespaceFlags(spec: Spec): number {
-  return spec.linux.namespaces.reduce((flags, { type, path }) => flags | (path ? 0 : CLONE_OF[type]), 0);
+/** The clone(2) flags of the namespaces of a spec that are to be new. */
+export function namespaceFlags(namespaces: readonly Namespace[]): number {
+  return namespaces.reduce((flags, { type, path }) => flags | (path ? 0 : CLONE_OF[type]), 0);
 }
 
 /** The part of the orders that a spec's `process` decides; the same for run and exec. */
@@ -50,11 +61,18 @@ export function processOrders(process: Process): Orders {
 export function enterAndBuild(pid: number, spec: Spec, context: Omit<RootContext, "root">): void {
   const init = openPidfd(pid);
   if (init === undefined) throw new EngineError("the container's init died before its root was made");
-  const wanted = namespaceFlags(spec) & (CLONE.NEWNS | CLONE.NEWNET | CLONE.NEWCGROUP);
+  const wanted = namespaceFlags(spec.linux.namespaces) & (CLONE.NEWNS | CLONE.NEWNET | CLONE.NEWCGROUP);
   const plan = planRoot(spec);
+  // init's mounts were copied before the overlay was mounted, or after: it gets a copy of its own in any case
+  const merged = open(spec.root.path, O.PATH | O.DIRECTORY);
+  const overlay = cloneTree(merged, false);
+  close(merged);
   inNamespaces(init, wanted, () => {
     if ((wanted & CLONE.NEWNET) !== 0) loopbackUp();
-    const root = openAt(AT_FDCWD, spec.root.path, O.PATH | O.DIRECTORY);
+    const place = open(spec.root.path, O.PATH | O.DIRECTORY);
+    attachTree(overlay, place);
+    close(place);
+    const root = open(spec.root.path, O.PATH | O.DIRECTORY);
     try {
       buildRoot(plan, { ...context, root });
       fchdir(root);
@@ -66,6 +84,7 @@ export function enterAndBuild(pid: number, spec: Spec, context: Omit<RootContext
       close(root);
     }
   });
+  close(overlay);
   close(init);
 }
 

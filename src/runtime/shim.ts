@@ -4,7 +4,7 @@ import { close, dupFrom, memfd, O, open, sealAll, writeAll } from "../linux/file
 import { spawn, waitFor } from "../linux/process.ts";
 import { messagePair, receive, send } from "../linux/socket.ts";
 import { encodeOrders, type Orders } from "./orders.ts";
-import { FD, MESSAGE, ORDERS_MAGIC, STAGES, type Stage } from "./wire.ts";
+import { FD, FLAG, MESSAGE, ORDERS_MAGIC, ROLE, STAGES, type Stage } from "./wire.ts";
 
 /** The compiled csrc/, base64, put in by build.ts. */
 declare const SHIM_BASE64: string | undefined;
@@ -27,6 +27,15 @@ export type ShimFds = Partial<
   Record<Exclude<keyof typeof FD, "control" | "orders" | "channel" | "preload">, number>
 >;
 
+/** What a shim process is told before its orders. */
+export interface Begin {
+  readonly role: keyof typeof ROLE;
+  /** Bits of FLAG. */
+  readonly flags: number;
+  /** The namespaces to make, or to enter. */
+  readonly cloneFlags: number;
+}
+
 /** One message as it was received. */
 interface Message {
   readonly kind: number;
@@ -46,8 +55,8 @@ export class ShimProcess {
     private readonly orders: number,
   ) {}
 
-  /** Starts the process. With `attached` it shares our stdin, stdout and stderr, else it has /dev/null. */
-  static start(fds: ShimFds, attached: boolean): ShimProcess {
+  /** Starts the process, which begins at once. Unless it is attached it has /dev/null for our stdin, stdout and stderr. */
+  static start(begin: Begin, fds: ShimFds): ShimProcess {
     const preload = above(shimLibrary());
     const [control, theirControl] = messagePair();
     const [channel, theirChannel] = messagePair();
@@ -62,23 +71,26 @@ export class ShimProcess {
     // a number that is not used must not be left to what our own caller had open there
     for (const name of ["subject", "log", "ptyMaster", "ptySlave", "cgroup", "state"] as const)
       given.set(FD[name], fds[name] === undefined ? nothing : above(dupFrom(fds[name], ABOVE)));
-    if (!attached) for (const fd of [0, 1, 2]) given.set(fd, nothing);
+    if ((begin.flags & FLAG.attached) === 0) for (const fd of [0, 1, 2]) given.set(fd, nothing);
     const environment = [`LD_PRELOAD=/proc/self/fd/${FD.preload}`];
     const pid = spawn("/proc/self/exe", ["mydocker"], environment, given);
     for (const fd of new Set(given.values())) if (fd !== orders) close(fd);
-    return new ShimProcess(pid, control, channel, orders);
+    const process = new ShimProcess(pid, control, channel, orders);
+    process.tell(control, MESSAGE.begin, ROLE[begin.role], begin.flags, begin.cloneFlags);
+    return process;
   }
 
-  /** Gives it its orders and lets it begin. */
-  launch(orders: Orders): void {
-    writeAll(this.orders, encodeOrders({ ...orders, magic: ORDERS_MAGIC }));
+  /** Gives it, and a monitor's init, the orders. */
+  launch(orders: Orders, toInit: boolean): void {
+    writeAll(this.orders, encodeOrders({ ...orders, magic: BigInt(ORDERS_MAGIC) }));
     close(this.orders);
+    if (toInit) this.tell(this.channel, MESSAGE.launch);
     this.tell(this.control, MESSAGE.launch);
   }
 
-  /** Sends a message of one kind and value; false where the process is gone. */
-  tell(socket: number, kind: number, value = 0): boolean {
-    return send(socket, new Uint8Array(new Int32Array([kind, value, 0, 0]).buffer));
+  /** Sends a message of one kind and up to three values; false where the process is gone. */
+  tell(socket: number, kind: number, a = 0, b = 0, c = 0): boolean {
+    return send(socket, new Uint8Array(new Int32Array([kind, a, b, c]).buffer));
   }
 
   /** Waits for a message of `kind` on a socket; throws what FAILED says, or that the process ended before. */

@@ -6,9 +6,11 @@
  *   client ── channel (seqpacket, fd 5) ── init, or the process that exec makes
  *
  *   client                    monitor                    init
- *     │── posix_spawn ──────────▶ │
- *     │── LAUNCH ───────────────▶ │── clone ─────────────▶ │ joins cgroups, mounts its proc
+ *     │── posix_spawn, BEGIN ───▶ │── clone ─────────────▶ │
  *     │ ◀────────────── CREATED ──│                        │
+ *     │   (makes cgroups, mounts the overlay, writes the orders)
+ *     │── LAUNCH ───────────────▶ │                        │
+ *     │── LAUNCH ────────────────────────────────────────▶ │ joins cgroups, mounts its proc
  *     │ ◀───────────────────────────────────────── READY ──│
  *     │   (enters init's mount namespace, builds the root, pivots, leaves)
  *     │── GO ────────────────────────────────────────────▶ │ drops privileges
@@ -39,7 +41,7 @@ export const FD = {
 
 export const ROLE = { monitor: 1, enter: 2 } as const;
 
-/** What the orders ask for; bits of `flags`. */
+/** What is asked for; bits of the second value of BEGIN. */
 export const FLAG = {
   tty: 1,
   /** The program's stdin is a pipe (or the terminal) that stays open, else /dev/null. */
@@ -59,6 +61,9 @@ export const FLAG = {
 
 /** Messages; each is four 32-bit integers: kind and up to three values. */
 export const MESSAGE = {
+  /** The first one: role, flags, clone(2) flags. */
+  begin: 12,
+  /** The orders are complete. */
   launch: 1,
   signal: 2,
   commit: 3,
@@ -102,18 +107,15 @@ export const ORDERS_MAGIC = 0x6d796431;
  * `texts` several in a row, `words` 32-bit numbers in a row; these three are stored as (offset, count) from the start of the orders.
  */
 export const FIELDS = {
-  magic: "u32",
-  role: "u32",
+  magic: "u64",
   capBounding: "u64",
   capEffective: "u64",
   capPermitted: "u64",
   capInheritable: "u64",
   capAmbient: "u64",
-  flags: "u32",
   uid: "u32",
   gid: "u32",
   umask: "u32",
-  cloneFlags: "u32",
   argv: "texts",
   env: "texts",
   cwd: "text",

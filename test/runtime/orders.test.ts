@@ -36,11 +36,9 @@ function decode(bytes: Uint8Array): Decoded {
 }
 
 const full: Orders = {
-  magic: 0x6d796431,
-  role: ROLE.monitor,
+  magic: 0x6d796431n,
   capBounding: 0xffffffffffffffffn,
   capEffective: 1n << 40n,
-  flags: 0xffffffff,
   uid: 0x7fffffff,
   gid: 5,
   umask: 0o22,

@@ -1,0 +1,35 @@
+import type { Command } from "./command.ts";
+import { command as commit } from "./commands/commit.ts";
+import { command as completion } from "./commands/completion.ts";
+import { command as help } from "./commands/help.ts";
+import { command as images } from "./commands/images.ts";
+import { command as info } from "./commands/info.ts";
+import { command as inspect } from "./commands/inspect.ts";
+import { command as kill } from "./commands/kill.ts";
+import { command as logs } from "./commands/logs.ts";
+import { command as reap } from "./commands/reap.ts";
+import { command as restart } from "./commands/restart.ts";
+import { command as rm } from "./commands/rm.ts";
+import { command as rmi } from "./commands/rmi.ts";
+import { command as start } from "./commands/start.ts";
+import { command as stop } from "./commands/stop.ts";
+import { command as version } from "./commands/version.ts";
+
+/** The commands that are loaded together when one of them is asked for; `__reap` is what a monitor becomes. */
+export const COLD_COMMANDS: readonly Command[] = [
+  start,
+  stop,
+  restart,
+  kill,
+  rm,
+  logs,
+  commit,
+  images,
+  rmi,
+  inspect,
+  info,
+  version,
+  completion,
+  help,
+  reap,
+];
