@@ -158,12 +158,14 @@ static int remove_folders(void) {
 // Nobody waits for what comes behind EXITED: unmounting, the groups, and where the container goes with its
 // program, its folders.
 __attribute__((noreturn)) static void end_container(enum fate fate, int code) {
-  int goes = fate != FATE_COMMITTED || has_flag(FLAG_AUTO_REMOVE);
-  if (!goes) write_reports(code);
+  int goes = fate == FATE_COMMITTED && has_flag(FLAG_AUTO_REMOVE);
+  if (fate == FATE_COMMITTED && !goes) write_reports(code);
   if (fate == FATE_COMMITTED) send_message(FD_CONTROL, MESSAGE_EXITED, code, 0, 0);
   run_undo();
+  // what was only half-made goes; a container that was to be started again stays as it was
+  if (fate == FATE_ABANDONED && has_flag(FLAG_FRESH)) become_reaper();
   if (!goes) leave(0);
-  if (fate == FATE_COMMITTED) fate = FATE_OPEN;
+  fate = FATE_OPEN;
   await_fate(&fate);
   if (fate == FATE_ABANDONED || !remove_folders()) become_reaper();
   leave(0);

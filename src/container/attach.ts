@@ -25,41 +25,43 @@ const FORWARDED = [
 /** What ends a client on a terminal: the terminal is put back first, the program goes on. */
 const ENDING = ["SIGHUP", "SIGTERM"] as const;
 
-/**
- * Begins to pass the client's signals on, or with a terminal the size of its window. Before the program runs: what it
- * says may already be somebody's cue to send a signal.
- */
-export function forwardSignals(shim: ShimProcess, terminal: { readonly master: number } | undefined): void {
-  if (terminal) {
-    process.on("SIGWINCH", () => copyWindowSize(0, terminal.master));
-    return;
-  }
-  for (const name of FORWARDED)
-    process.on(name, () => shim.tell(shim.control, MESSAGE.signal, SIGNALS[name.slice(3)]));
+/** What connects a client to a program, beside the bytes, which flow without this process. */
+export interface Attachment {
+  /** Puts the client's terminal back as it was. */
+  restore(): void;
 }
 
 /**
- * Waits for the program at the shim's other end. Its bytes flow between the client's descriptors and the shim without
- * this process, which only passes signals on and follows the size of its window.
+ * Begins to pass the client's signals on, or with a terminal makes it raw and follows its size. Before the program runs:
+ * what it says may already be somebody's cue to type or to send a signal.
  */
-export async function attach(
+export function prepareAttach(
   shim: ShimProcess,
   terminal: { readonly master: number } | undefined,
   stdin: boolean,
-): Promise<AttachEnd> {
-  const restore = terminal && stdin ? makeRaw(0) : undefined;
-  if (terminal) {
-    copyWindowSize(0, terminal.master);
-    for (const name of ENDING)
-      process.on(name, () => {
-        restore?.();
-        process.exit(128 + (SIGNALS[name.slice(3)] ?? 0));
-      });
+): Attachment {
+  if (!terminal) {
+    for (const name of FORWARDED)
+      process.on(name, () => shim.tell(shim.control, MESSAGE.signal, SIGNALS[name.slice(3)]));
+    return { restore: () => {} };
   }
+  process.on("SIGWINCH", () => copyWindowSize(0, terminal.master));
+  copyWindowSize(0, terminal.master);
+  const restore = stdin ? makeRaw(0) : () => {};
+  for (const name of ENDING)
+    process.on(name, () => {
+      restore();
+      process.exit(128 + (SIGNALS[name.slice(3)] ?? 0));
+    });
+  return { restore };
+}
+
+/** Waits for the program at the shim's other end, or for the user to leave it running. */
+export async function attach(shim: ShimProcess, attachment: Attachment | undefined): Promise<AttachEnd> {
   try {
     return await waitForEnd(shim);
   } finally {
-    restore?.();
+    attachment?.restore();
   }
 }
 

@@ -3,7 +3,7 @@ import { EngineError } from "../linux/errors.ts";
 import { close, mkdirAll } from "../linux/file.ts";
 import { exists } from "../linux/stat.ts";
 import { isRunning } from "./liveness.ts";
-import { mountOverlay, unmountOverlay } from "./overlay.ts";
+import { openMerged } from "./overlay.ts";
 import type { Paths } from "./paths.ts";
 import { findId, readContainer, readState, waitForLock } from "./store.ts";
 
@@ -24,7 +24,7 @@ export async function commitContainer(paths: Paths, reference: string, image: st
   const { packTree } = await import("../image/pack.ts");
   Bun.unsafe.setJITPolicy(1);
   if (isRunning(readState(paths, record.name))) {
-    await packTree(paths.merged(record.id), out);
+    packTree(paths.merged(record.id), out);
     return name;
   }
   // nobody may start or remove it while its layers are mounted here
@@ -32,11 +32,11 @@ export async function commitContainer(paths: Paths, reference: string, image: st
   if (lock === undefined)
     throw new EngineError(`cannot commit container ${record.name}: another command is busy with it`, 1);
   try {
-    mountOverlay(paths, record.id, record.layers, false);
+    const merged = openMerged(paths, record.id, record.layers);
     try {
-      await packTree(paths.merged(record.id), out);
+      packTree(merged, out);
     } finally {
-      unmountOverlay(paths, record.id);
+      close(merged);
     }
   } finally {
     close(lock);

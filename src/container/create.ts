@@ -204,6 +204,7 @@ function start(
     attached: !options.detach,
     attachStdin: !options.detach && options.stdin,
     terminal: options.terminal,
+    fresh: true,
     describe: () => {
       const identity = identityIn(paths.merged(id), record.user);
       const env = mergeEnvironments([

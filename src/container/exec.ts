@@ -3,14 +3,14 @@ import { close, O, open, openIn } from "../linux/file.ts";
 import { CLONE } from "../linux/mount.ts";
 import { openPidfd } from "../linux/process.ts";
 import { lstat, S_IFCHR, S_IFMT } from "../linux/stat.ts";
-import { copyWindowSize, openPty, type Pty } from "../linux/tty.ts";
+import { openPty, type Pty } from "../linux/tty.ts";
 import { openGroup } from "../runtime/cgroup/group.ts";
 import { cgroupLayout } from "../runtime/cgroup/layout.ts";
 import { namespaceFlags, processOrders } from "../runtime/launch.ts";
 import { ShimError, ShimProcess } from "../runtime/shim.ts";
 import type { Process } from "../runtime/spec.ts";
 import { FLAG, MESSAGE } from "../runtime/wire.ts";
-import { forwardSignals } from "./attach.ts";
+import { type Attachment, prepareAttach } from "./attach.ts";
 import { runningContainer } from "./kill.ts";
 import { isRunning } from "./liveness.ts";
 import type { Paths } from "./paths.ts";
@@ -33,7 +33,8 @@ export interface ExecOptions {
 /** A command that has been executed in a container. */
 export interface Executing {
   readonly shim: ShimProcess;
-  readonly terminal: Pty | undefined;
+  /** Undefined where the client is not attached. */
+  readonly attachment: Attachment | undefined;
 }
 
 /** Runs a command in all namespaces and the cgroup of a running container; returns once it has been executed. */
@@ -49,8 +50,8 @@ export function execInContainer(paths: Paths, reference: string, options: ExecOp
   const layout = cgroupLayout();
   const group = openGroup(layout, spec.linux.cgroupsPath);
   const terminal = options.terminal ? terminalIn(root) : undefined;
+  let attachment: Attachment | undefined;
   try {
-    if (terminal && !options.detach) copyWindowSize(0, terminal.master);
     // the cgroup namespace too: it exists by now
     const cloneFlags = namespaceFlags(spec.linux.namespaces) | CLONE.NEWCGROUP;
     const flags =
@@ -68,12 +69,13 @@ export function execInContainer(paths: Paths, reference: string, options: ExecOp
       },
     );
     const process = execProcess(root, spec.process, record.user, options);
-    if (!options.detach) forwardSignals(shim, terminal);
+    if (!options.detach) attachment = prepareAttach(shim, terminal, options.stdin);
     shim.launch({ ...processOrders(process), joins: group.joins }, false);
     shim.expect(shim.control, MESSAGE.created);
     shim.expectExecuted();
-    return { shim, terminal };
+    return { shim, attachment };
   } catch (error) {
+    attachment?.restore();
     throw error instanceof ShimError ? describeShimError(error, options.args[0] ?? "") : error;
   } finally {
     for (const fd of [pidfd, root, group.fd, terminal?.slave]) if (fd !== undefined) close(fd);

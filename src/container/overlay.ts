@@ -1,8 +1,8 @@
 import { isErrno } from "../linux/errno.ts";
 import { EngineError } from "../linux/errors.ts";
-import { chmod, chown, mkdir, symlink } from "../linux/file.ts";
+import { chmod, chown, close, mkdir, O, open, symlink } from "../linux/file.ts";
 import { removeTree } from "../linux/folder.ts";
-import { MNT_DETACH, mount, umount } from "../linux/mount.ts";
+import { cloneTree, MNT_DETACH, mount, umount } from "../linux/mount.ts";
 import { stat } from "../linux/stat.ts";
 import type { Paths } from "./paths.ts";
 
@@ -59,11 +59,30 @@ export function removeOverlay(paths: Paths, id: string): void {
   removeTree(paths.overlay(id));
 }
 
-/** Unmounts `merged` where it is mounted. */
+/** Unmounts `merged`, as often as it is mounted: those who were killed while it was may have left it so more than once. */
 export function unmountOverlay(paths: Paths, id: string): void {
   try {
-    umount(paths.merged(id), MNT_DETACH);
+    for (;;) umount(paths.merged(id), MNT_DETACH);
   } catch (error) {
     if (!isErrno(error, "EINVAL", "ENOENT")) throw error;
+  }
+}
+
+/**
+ * The merged view of a container that does not run, as a descriptor that nothing else refers to: the mount goes when it
+ * is closed, be it by `kill -9`. The caller holds the container's lock.
+ */
+export function openMerged(paths: Paths, id: string, layers: readonly string[]): number {
+  unmountOverlay(paths, id);
+  mountOverlay(paths, id, layers, false);
+  try {
+    const merged = open(paths.merged(id), O.PATH | O.DIRECTORY);
+    try {
+      return cloneTree(merged, false);
+    } finally {
+      close(merged);
+    }
+  } finally {
+    unmountOverlay(paths, id);
   }
 }

@@ -42,6 +42,7 @@ export async function startStopped(
       attached: streams.attached,
       attachStdin: streams.stdin && record.stdin,
       terminal: spec.process.terminal,
+      fresh: false,
       describe: () => container,
       meanwhile: () => writeProvided(paths, record.id, spec.hostname, undefined),
     });

@@ -3,7 +3,6 @@ import { EngineError, undone } from "../linux/errors.ts";
 import { close, lock, mkdirIfMissing, O, open, rename, unlinkIfAny, writeAll } from "../linux/file.ts";
 import { CLONE } from "../linux/mount.ts";
 import { bootId, startTime } from "../linux/process.ts";
-import { copyWindowSize } from "../linux/tty.ts";
 import { type CgroupGroup, createGroup, removeGroup } from "../runtime/cgroup/group.ts";
 import { type CgroupLayout, cgroupLayout } from "../runtime/cgroup/layout.ts";
 import { enterAndBuild, namespaceFlags, processOrders } from "../runtime/launch.ts";
@@ -12,7 +11,7 @@ import { receiveMessage, ShimError, ShimProcess } from "../runtime/shim.ts";
 import type { Namespace, Resources } from "../runtime/spec.ts";
 import { makeTerminal, type Terminal } from "../runtime/terminal.ts";
 import { FLAG, MESSAGE } from "../runtime/wire.ts";
-import { forwardSignals } from "./attach.ts";
+import { type Attachment, prepareAttach } from "./attach.ts";
 import { mountOverlay, unmountOverlay } from "./overlay.ts";
 import type { Paths } from "./paths.ts";
 import type { Container, ContainerRecord, State } from "./record.ts";
@@ -31,6 +30,8 @@ export interface StartOptions {
   /** So is its stdin. */
   readonly attachStdin: boolean;
   readonly terminal: boolean;
+  /** The container is being created, and goes where that fails. */
+  readonly fresh: boolean;
   /** Says what to run; called once the merged view is mounted. */
   describe(): Container;
   /** Work that can be done while the kernel makes the namespaces. */
@@ -42,7 +43,8 @@ export interface Running {
   readonly container: Container;
   readonly shim: ShimProcess;
   readonly pid: number;
-  readonly terminal: Terminal | undefined;
+  /** Undefined where the client is not attached. */
+  readonly attachment: Attachment | undefined;
 }
 
 /** What a start has made so far, for undoing it. */
@@ -52,6 +54,7 @@ interface Begun {
   readonly log: number;
   readonly state: StateFile;
   group?: CgroupGroup;
+  attachment?: Attachment;
   shim?: ShimProcess;
   launched: boolean;
 }
@@ -68,6 +71,7 @@ export function startContainer(paths: Paths, options: StartOptions): Running {
   try {
     return begin(paths, options, begun);
   } catch (error) {
+    begun.attachment?.restore();
     throw undone(explain(error, options.record), () => {
       if (begun.shim) endShim(begun.shim, begun.launched);
       state.discard();
@@ -85,7 +89,6 @@ export function startContainer(paths: Paths, options: StartOptions): Running {
 function begin(paths: Paths, options: StartOptions, begun: Begun): Running {
   const { record } = options;
   const { terminal, layout, log, state } = begun;
-  if (terminal && options.attached) copyWindowSize(0, terminal.master);
   // on v2 the process is born in its group, whose descriptor it inherits; on v1 the group is made meanwhile
   if (layout.version === 2) begun.group = createGroup(layout, options.cgroupsPath, options.resources);
   const cgroup = begun.group?.fd;
@@ -109,11 +112,11 @@ function begin(paths: Paths, options: StartOptions, begun: Begun): Running {
   const pid = shim.expect(shim.control, MESSAGE.created).a;
   shim.expect(shim.channel, MESSAGE.ready);
   enterAndBuild(pid, container.spec, { procAt: paths.runFolder(record.name), layout, terminal });
-  if (options.attached) forwardSignals(shim, terminal);
+  if (options.attached) begun.attachment = prepareAttach(shim, terminal, options.attachStdin);
   shim.tell(shim.channel, MESSAGE.go);
   shim.expectExecuted();
   state.publish(startedAt, pid);
-  return { container, shim, pid, terminal };
+  return { container, shim, pid, attachment: begun.attachment };
 }
 
 /** Kills what the shim has started, lets it undo its part, and reaps it. */
@@ -126,7 +129,10 @@ function endShim(shim: ShimProcess, launched: boolean): void {
   shim.reap();
 }
 
-function beginFlags({ record, terminal, attached, attachStdin }: StartOptions, intoCgroup: boolean): number {
+function beginFlags(
+  { record, terminal, attached, attachStdin, fresh }: StartOptions,
+  intoCgroup: boolean,
+): number {
   return (
     FLAG.log |
     (terminal ? FLAG.tty : 0) |
@@ -134,6 +140,7 @@ function beginFlags({ record, terminal, attached, attachStdin }: StartOptions, i
     (attached ? FLAG.attached : 0) |
     (attachStdin ? FLAG.attachStdin : 0) |
     (intoCgroup ? FLAG.intoCgroup : 0) |
+    (fresh ? FLAG.fresh : 0) |
     (record.autoRemove ? FLAG.autoRemove : FLAG.durable)
   );
 }

@@ -55,6 +55,8 @@ export const FLAG = {
   attachStdin: 256,
   /** The container goes with its program: by the client, or by the reaper where there is none. */
   autoRemove: 64,
+  /** The container is being created: it goes where its creator dies before COMMIT. */
+  fresh: 512,
   /** Exit records are synced to disk. */
   durable: 128,
 } as const;

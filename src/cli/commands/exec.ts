@@ -46,7 +46,7 @@ async function run(input: Parsed): Promise<number> {
     throw new UsageError("the input device is not a TTY: leave -t out");
   const workdir = input.text("workdir");
   const user = input.text("user");
-  const { shim, terminal: pty } = execInContainer(enginePaths(), container, {
+  const { shim, attachment } = execInContainer(enginePaths(), container, {
     args,
     env: readEnvironment(input),
     terminal,
@@ -56,6 +56,6 @@ async function run(input: Parsed): Promise<number> {
     ...(user !== undefined && { user }),
   });
   if (detach) return 0;
-  const end = await attach(shim, pty, stdin);
+  const end = await attach(shim, attachment);
   return end.exitCode ?? 0;
 }

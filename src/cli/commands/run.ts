@@ -91,7 +91,7 @@ async function run(input: Parsed): Promise<number> {
     print(1, `${running.container.record.id}\n`);
     return 0;
   }
-  const end = await attach(running.shim, running.terminal, options.stdin);
+  const end = await attach(running.shim, running.attachment);
   if (end.exitCode === undefined) return 0;
   if (options.autoRemove) removeEnded(paths, running);
   return end.exitCode;

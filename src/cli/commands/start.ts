@@ -41,7 +41,7 @@ async function run(input: Parsed): Promise<number> {
   const running = await startStopped(paths, name, { attached: true, stdin });
   if (!running)
     throw new EngineError(`container ${name} runs already; 'mydocker logs -f ${name}' shows its output`, 1);
-  const end = await attach(running.shim, running.terminal, stdin);
+  const end = await attach(running.shim, running.attachment);
   if (end.exitCode !== undefined && running.container.record.autoRemove) removeEnded(paths, running);
   return end.exitCode ?? 0;
 }
