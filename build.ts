@@ -77,7 +77,7 @@ async function main(args: readonly string[]): Promise<void> {
   const shim = compileShim(target);
   if (!existsSync(target.busybox))
     throw new Error(
-      `${target.busybox} is missing: apt-get install busybox-static (of the target's architecture)`,
+      `${target.busybox} is missing: install Debian's busybox-static, or for another architecture put its busybox there`,
     );
   const busybox = await makeBusyboxTar(`${ROOT}/build/busybox.tar.gz`, target.busybox);
   const outfile = `${ROOT}/dist/mydocker${target.name === NATIVE ? "" : `-${target.name}`}`;

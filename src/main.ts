@@ -1,6 +1,7 @@
 import { describeError } from "./cli/errors.ts";
 import { HelpWanted, parseFlags } from "./cli/flags.ts";
 import { allCommands, loadCommand, takeGlobals } from "./cli/registry.ts";
+import { tellError } from "./cli/tell.ts";
 import { effectiveUser, exitNow, print, setUmask } from "./linux/process.ts";
 
 /** Commands that only talk: they need no rights. */
@@ -34,7 +35,7 @@ try {
   code = await main();
 } catch (error) {
   const { message, exitCode } = describeError(error);
-  print(2, `mydocker: ${message}\n`);
+  await tellError(message);
   if (process.env.MYDOCKER_DEBUG) print(2, `${Bun.inspect(error)}\n`);
   code = exitCode;
 }

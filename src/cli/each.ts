@@ -1,5 +1,6 @@
 import { print } from "../linux/process.ts";
 import { describeError } from "./errors.ts";
+import { tellError } from "./tell.ts";
 
 /** How a command goes through its targets: all of them at once, or one after the other. */
 export type Order = "parallel" | "serial";
@@ -20,7 +21,7 @@ export async function forEach(
       print(1, `${name}\n`);
     } catch (error) {
       failed = true;
-      print(2, `mydocker: ${describeError(error).message}\n`);
+      await tellError(describeError(error).message);
     }
   };
   if (order === "parallel") await Promise.all(names.map(one));
