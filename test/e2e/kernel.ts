@@ -7,9 +7,15 @@ export function namespaces(pid: number | "self"): Record<string, string> {
   return Object.fromEntries(kinds.map((kind) => [kind, readlinkSync(`/proc/${pid}/ns/${kind}`)]));
 }
 
-/** A field of /proc/PID/status. */
+/** A field of /proc/PID/status; empty where the process is gone. */
 export function statusField(pid: number, field: string): string {
-  const match = new RegExp(`^${field}:\\s*(.*)$`, "m").exec(readFileSync(`/proc/${pid}/status`, "utf8"));
+  let status: string;
+  try {
+    status = readFileSync(`/proc/${pid}/status`, "utf8");
+  } catch {
+    return "";
+  }
+  const match = new RegExp(`^${field}:\\s*(.*)$`, "m").exec(status);
   return match?.[1] ?? "";
 }
 
