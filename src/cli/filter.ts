@@ -3,6 +3,18 @@ import type { State } from "../container/record.ts";
 import { findId, readContainer } from "../container/store.ts";
 import { UsageError } from "./errors.ts";
 
+/** Docker's states, and the classic word for one that `stop` has ended. */
+const STATUSES = new Set([
+  "created",
+  "running",
+  "paused",
+  "restarting",
+  "exited",
+  "removing",
+  "dead",
+  "stopped",
+]);
+
 type Test = (state: State) => boolean;
 
 /**
@@ -32,6 +44,8 @@ function testFor(paths: Paths, key: string, value: string): Test {
     case "name":
       return nameTest(value);
     case "status":
+      if (!STATUSES.has(value))
+        throw new UsageError(`invalid filter 'status=${value}': it is one of ${[...STATUSES].join(", ")}`);
       return (state) => statusOf(state) === value || state.status === value;
     case "exited":
       return (state) => statusOf(state) === "exited" && String(state.exitCode) === value;

@@ -25,9 +25,10 @@ export async function startStopped(
   if (isRunning(readState(paths, record.name))) return undefined;
   if (!exists(paths.run)) paths.make();
   // the monitor of a run that has just ended may still be unmounting
-  const lock = await waitForLock(paths, record.id, 10);
+  const startedByAnother = (): boolean => isRunning(readState(paths, record.name));
+  const lock = await waitForLock(paths, record.id, 10, startedByAnother);
   if (lock === undefined) {
-    if (isRunning(readState(paths, record.name))) return undefined;
+    if (startedByAnother()) return undefined;
     throw new EngineError(`cannot start container ${record.name}: another command is busy with it`, 1);
   }
   try {

@@ -186,12 +186,17 @@ export function tryLock(paths: Paths, id: string): number | undefined {
   return undefined;
 }
 
-/** Waits up to `seconds` for the lock; undefined where somebody still holds it then. */
-export async function waitForLock(paths: Paths, id: string, seconds: number): Promise<number | undefined> {
+/** Waits up to `seconds` for the lock, or until `enough`; undefined where somebody still holds it then. */
+export async function waitForLock(
+  paths: Paths,
+  id: string,
+  seconds: number,
+  enough: () => boolean = () => false,
+): Promise<number | undefined> {
   const end = performance.now() + seconds * 1000;
   for (let pause = 0.5; ; pause = Math.min(pause * 2, 20)) {
     const fd = tryLock(paths, id);
-    if (fd !== undefined || performance.now() > end) return fd;
+    if (fd !== undefined || performance.now() > end || enough()) return fd;
     await Bun.sleep(pause);
   }
 }

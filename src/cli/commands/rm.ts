@@ -25,9 +25,11 @@ export const command: Command = {
         await removeContainer(paths, name, force);
       } catch (error) {
         // as Docker: what is not there is as good as removed
-        if (!force || !(error instanceof EngineError) || !error.message.startsWith("No such container"))
-          throw error;
+        if (force && error instanceof EngineError && error.message.startsWith("No such container"))
+          return error.message;
+        throw error;
       }
+      return undefined;
     });
     collectGarbage(paths);
     await sweepLayers(paths);

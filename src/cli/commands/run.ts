@@ -106,6 +106,9 @@ function readOptions(input: Parsed): RunOptions {
     throw new UsageError("-it and -d exclude each other: a terminal needs somebody in front of it");
   if (terminal && stdin && !isTerminal(0))
     throw new UsageError("the input device is not a TTY: leave -t out");
+  const workdir = input.text("workdir");
+  if (workdir !== undefined && !workdir.startsWith("/"))
+    throw new UsageError(`invalid working folder '${workdir}': it is relative, and must be an absolute path`);
   const text = <K extends string>(key: K, flag: string): { [P in K]?: string } => {
     const value = input.text(flag);
     return (value === undefined ? {} : { [key]: value }) as { [P in K]?: string };
