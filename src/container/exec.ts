@@ -16,7 +16,6 @@ import { isRunning } from "./liveness.ts";
 import type { Paths } from "./paths.ts";
 import { makeProcess, mergeEnvironments, withHome } from "./spec.ts";
 import { describeShimError } from "./start.ts";
-import { readContainer } from "./store.ts";
 import { resolveUserIn } from "./user.ts";
 
 /** What `exec` was asked for. */
@@ -39,8 +38,7 @@ export interface Executing {
 
 /** Runs a command in all namespaces and the cgroup of a running container; returns once it has been executed. */
 export function execInContainer(paths: Paths, reference: string, options: ExecOptions): Executing {
-  const { record, state } = runningContainer(paths, reference);
-  const { spec } = readContainer(paths, record.id);
+  const { record, spec, state } = runningContainer(paths, reference);
   const pid = Number(state.pid);
   const pidfd = openPidfd(pid);
   const root = open(`/proc/${pid}/root`, O.PATH | O.DIRECTORY);

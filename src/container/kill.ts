@@ -3,7 +3,7 @@ import { close } from "../linux/file.ts";
 import { openPidfd, signalPidfd } from "../linux/process.ts";
 import { isRunning } from "./liveness.ts";
 import type { Paths } from "./paths.ts";
-import type { ContainerRecord, State } from "./record.ts";
+import type { Container, State } from "./record.ts";
 import { findId, readContainer, readState } from "./store.ts";
 
 /**
@@ -22,10 +22,10 @@ export function signalContainer(state: State | undefined, signal: number): boole
 }
 
 /** A container that must run: its record and present state, or "is not running". */
-export function runningContainer(paths: Paths, reference: string): { record: ContainerRecord; state: State } {
-  const { record } = readContainer(paths, findId(paths, reference));
+export function runningContainer(paths: Paths, reference: string): Container & { readonly state: State } {
+  const { record, spec } = readContainer(paths, findId(paths, reference));
   const state = readState(paths, record.name);
-  if (isRunning(state) && state.id === record.id) return { record, state };
+  if (isRunning(state) && state.id === record.id) return { record, spec, state };
   throw new EngineError(
     `container ${record.name} is not running; 'mydocker start ${record.name}' starts it`,
     1,

@@ -76,7 +76,7 @@ async function fromEmbedded(root: string, run: string, name: string): Promise<In
     );
   const { embeddedArchive } = await import("./embedded.ts");
   // our own archive, of known size: no need for a thread that unzips
-  const tar = Bun.gunzipSync(Uint8Array.from(await embeddedArchive()));
+  const tar = Bun.gunzipSync(Uint8Array.from(embeddedArchive()));
   async function* pieces(): AsyncGenerator<Uint8Array> {
     yield tar;
   }
