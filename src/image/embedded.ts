@@ -17,12 +17,12 @@ export function archiveTrailer(length: number): Uint8Array {
 }
 
 /** The stored bytes of the image that the program carries (a gzipped tar; see busybox-rootfs.ts). */
-export function embeddedArchive(): Uint8Array {
-  const fd = open("/proc/self/exe", O.RDONLY);
+export function embeddedArchive(executable = "/proc/self/exe"): Uint8Array {
+  const fd = open(executable, O.RDONLY);
   try {
     const { size } = fstat(fd);
     const trailer = Buffer.alloc(8 + ARCHIVE_MARK.length);
-    const at = size - trailer.length;
+    const at = Math.max(size - trailer.length, 0);
     readFully(fd, trailer, at);
     const length = Number(trailer.readBigUInt64LE());
     if (trailer.toString("latin1", 8) !== ARCHIVE_MARK || length > at)

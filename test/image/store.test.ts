@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from "bun:test";
+import { afterEach, describe, expect, mock, test } from "bun:test";
 import {
   existsSync,
   lstatSync,
@@ -11,6 +11,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { makeBusyboxTar } from "../../src/image/busybox-rootfs.ts";
+import { archiveTrailer, embeddedArchive } from "../../src/image/embedded.ts";
 import {
   findImage,
   holdImages,
@@ -286,6 +287,7 @@ describe.skipIf(!isRoot)("many processes", () => {
 describe.skipIf(!isRoot || !existsSync("/bin/busybox"))("the embedded busybox", () => {
   const archive = `${import.meta.dir}/../../build/busybox.tar.gz`;
   const kept = existsSync(archive);
+  const readArchive = embeddedArchive;
   afterEach(() => {
     Reflect.deleteProperty(globalThis, "BUSYBOX_ID");
   });
@@ -293,6 +295,12 @@ describe.skipIf(!isRoot || !existsSync("/bin/busybox"))("the embedded busybox", 
   test.skipIf(!kept)("is used where image/ has none, and cannot be removed", async () => {
     const id = `sha256:${new Bun.CryptoHasher("sha256").update(readFileSync(archive)).digest("hex")}`;
     Reflect.set(globalThis, "BUSYBOX_ID", id);
+    // under `bun test` the executable is Bun's, which carries none
+    mock.module("../../src/image/embedded.ts", () => ({
+      archiveTrailer,
+      embeddedArchive: (executable?: string) =>
+        executable === undefined ? new Uint8Array(readFileSync(archive)) : readArchive(executable),
+    }));
     await withStore(async ({ root, run, put, layers }) => {
       expect(listImages(root)).toEqual([{ name: "busybox", id, embedded: true }]);
       await expect(removeImage(root, run, "busybox", NOBODY)).rejects.toThrow("a part of this program");
@@ -317,6 +325,22 @@ describe.skipIf(!isRoot || !existsSync("/bin/busybox"))("the embedded busybox", 
       expect(await removeImage(root, run, "busybox", NOBODY)).toEqual([`Deleted: ${id}`]);
       expect(layers()).toEqual([]);
     });
+  });
+
+  test("its archive is found behind an executable, and one that was cut short is told", () => {
+    const folder = mkdtempSync("/var/tmp/mydocker-image-");
+    try {
+      const archive = new Uint8Array([1, 2, 3, 4]);
+      const whole = Buffer.concat([Buffer.from("ELF and so on"), archive, archiveTrailer(archive.length)]);
+      writeFileSync(`${folder}/exe`, whole);
+      expect(readArchive(`${folder}/exe`)).toEqual(archive);
+      for (const cut of [whole.length - 1, 10, 0]) {
+        writeFileSync(`${folder}/exe`, whole.subarray(0, cut));
+        expect(() => readArchive(`${folder}/exe`)).toThrow("cut short");
+      }
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 
   test("its archive is the same each time", async () => {
