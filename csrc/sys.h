@@ -60,12 +60,7 @@ static inline long sys6(long n, long a, long b, long c, long d, long e, long f) 
 #define FD_CLOEXEC 1
 #define CLONE_PARENT 0x00008000
 #define CLONE_PIDFD 0x00001000
-#define CLONE_NEWNS 0x00020000
 #define CLONE_NEWCGROUP 0x02000000
-#define CLONE_NEWUTS 0x04000000
-#define CLONE_NEWIPC 0x08000000
-#define CLONE_NEWPID 0x20000000
-#define CLONE_NEWNET 0x40000000
 #define CLONE_INTO_CGROUP 0x200000000ull
 #define MS_NOSUID 2
 #define MS_NODEV 4
@@ -84,20 +79,15 @@ static inline long sys6(long n, long a, long b, long c, long d, long e, long f) 
 #define WALL 0x40000000
 #define POLLIN 1
 #define POLLOUT 4
-#define POLLERR 8
-#define POLLHUP 16
 #define PR_SET_PDEATHSIG 1
 #define PR_SET_DUMPABLE 4
 #define PR_SET_KEEPCAPS 8
 #define PR_SET_NAME 15
 #define PR_CAPBSET_DROP 24
-#define PR_SET_NO_NEW_PRIVS 38
 #define PR_CAP_AMBIENT 47
 #define PR_CAP_AMBIENT_RAISE 2
 #define PR_CAP_AMBIENT_CLEAR_ALL 4
 #define TIOCSCTTY 0x540E
-#define TIOCGWINSZ 0x5413
-#define TIOCSWINSZ 0x5414
 #define PROT_READ 1
 #define PROT_WRITE 2
 #define MAP_PRIVATE 2
@@ -134,8 +124,4 @@ static inline void copy(void *to, const void *from, size_t n) {
   while (n--) *t++ = *f++;
 }
 
-static inline void clear(void *at, size_t n) {
-  char *p = at;
-  while (n--) *p++ = 0;
-}
 #endif

@@ -258,17 +258,8 @@ export function rmdir(path: Name, dirfd = AT_FDCWD): void {
 
 /** Removes a file; false where there is none. */
 export function unlinkIfAny(path: string, dirfd = AT_FDCWD): boolean {
-  return removedIfAny(() => unlink(path, dirfd));
-}
-
-/** Removes an empty folder; false where there is none. */
-export function rmdirIfAny(path: string, dirfd = AT_FDCWD): boolean {
-  return removedIfAny(() => rmdir(path, dirfd));
-}
-
-function removedIfAny(remove: () => void): boolean {
   try {
-    remove();
+    unlink(path, dirfd);
     return true;
   } catch (error) {
     if (isErrno(error, "ENOENT", "ENOTDIR")) return false;

@@ -1,5 +1,5 @@
 import { isErrno, SysError } from "./errno.ts";
-import { readlinkIfAny, readText, readTextIfAny } from "./file.ts";
+import { readText, readTextIfAny } from "./file.ts";
 import { address, check, cstr, library, SYS, syscall } from "./libc.ts";
 
 const libc = library({
@@ -13,7 +13,6 @@ const libc = library({
   _exit: "ii",
   geteuid: "i",
   umask: "ii",
-  kill: "iii",
   write: "ipll",
 });
 
@@ -101,11 +100,6 @@ export function signalPidfd(pidfd: number, signal: number): boolean {
   }
 }
 
-/** kill(2) on the calling process itself. */
-export function raise(signal: number): void {
-  libc().kill(process.pid, signal);
-}
-
 /**
  * The start time of a process in clock ticks since boot (field 22 of /proc/PID/stat), which with its pid names
  * it for good; undefined where it is gone or only waits to be reaped.
@@ -124,11 +118,6 @@ let boot: string | undefined;
 export function bootId(): string {
   boot ??= readText("/proc/sys/kernel/random/boot_id").trim();
   return boot;
-}
-
-/** The identity of a process's namespace (namespaces(7)), e.g. `net:[4026531840]`. */
-export function namespaceOf(pid: number | "self", kind: string): string | undefined {
-  return readlinkIfAny(`/proc/${pid}/ns/${kind}`);
 }
 
 const encoder = new TextEncoder();

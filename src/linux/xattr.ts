@@ -1,5 +1,6 @@
 import { errnoName } from "./errno.ts";
-import { check, cstr, errno, library } from "./libc.ts";
+import { check, errno, library } from "./libc.ts";
+import { pathAt, readable } from "./tree.ts";
 
 const libc = library({
   lgetxattr: "pppll",
@@ -10,56 +11,62 @@ const libc = library({
   flistxattr: "ipll",
 });
 
-const decoder = new TextDecoder();
+/** XATTR_SIZE_MAX and XATTR_LIST_MAX (xattr(7)). */
+const MAX = 65536;
+let names: Buffer | undefined;
+let values: Buffer | undefined;
 
-/** The extended attribute names of an open file (flistxattr(2)); none where the file system has no xattrs. */
-export function listXattrs(fd: number): string[] {
-  const buffer = new Uint8Array(65536);
-  const length = libc().flistxattr(fd, buffer, buffer.length);
+/** A file that is open (not with O_PATH), or a name in a folder that is; a link is not followed. */
+export type Target = number | readonly [dirfd: number, name: string];
+
+function cbytes(name: string): Buffer {
+  return Buffer.from(`${name}\0`, "latin1");
+}
+
+function place(target: readonly [number, string]): Buffer {
+  return cbytes(pathAt(target[0], target[1]));
+}
+
+function describe(target: Target): string {
+  return typeof target === "number" ? `fd ${target}` : readable(target[1]);
+}
+
+/** Extended attributes of a file: pairs of name and value, both as byte strings; none where the file system has none. */
+export function readXattrs(target: Target): [string, string][] {
+  names ??= Buffer.alloc(MAX);
+  values ??= Buffer.alloc(MAX);
+  const call = libc();
+  const path = typeof target === "number" ? undefined : place(target);
+  const list = (into: Buffer): number =>
+    typeof target === "number"
+      ? call.flistxattr(target, into, MAX)
+      : call.llistxattr(path ?? null, into, MAX);
+  const length = list(names);
   if (length < 0 && errnoName(errno()) === "EOPNOTSUPP") return [];
-  check(length, "flistxattr", `fd ${fd}`);
-  return decoder.decode(buffer.subarray(0, length)).split("\0").slice(0, -1);
+  check(length, "listxattr", describe(target));
+  if (length === 0) return [];
+  const found: [string, string][] = [];
+  for (const name of names.toString("latin1", 0, length - 1).split("\0")) {
+    const key = cbytes(name);
+    const size =
+      typeof target === "number"
+        ? call.fgetxattr(target, key, values, MAX)
+        : call.lgetxattr(path ?? null, key, values, MAX);
+    if (size < 0 && ["ENODATA", "EOPNOTSUPP"].includes(errnoName(errno()))) continue;
+    check(size, "getxattr", `${readable(name)} of ${describe(target)}`);
+    found.push([name, values.toString("latin1", 0, size)]);
+  }
+  return found;
 }
 
-/** The value of an extended attribute of an open file, or undefined where it has none of that name. */
-export function getXattr(fd: number, name: string): Uint8Array | undefined {
-  const buffer = new Uint8Array(65536);
-  const length = libc().fgetxattr(fd, cstr(name), buffer, buffer.length);
-  return bytesOf(length, buffer, "fgetxattr", name);
-}
-
-/** lgetxattr(2) of a path whose folders are trusted (or /proc/self/fd/N/name); the last link is not followed. */
-export function getXattrAt(path: string, name: string): Uint8Array | undefined {
-  const buffer = new Uint8Array(65536);
-  return bytesOf(libc().lgetxattr(cstr(path), cstr(name), buffer, buffer.length), buffer, "lgetxattr", name);
-}
-
-function bytesOf(length: number, buffer: Uint8Array, call: string, name: string): Uint8Array | undefined {
-  if (length < 0 && ["ENODATA", "EOPNOTSUPP"].includes(errnoName(errno()))) return undefined;
-  check(length, call, name);
-  return buffer.slice(0, length);
-}
-
-/** The names of the extended attributes of what `path` itself is (llistxattr(2)). */
-export function listXattrsAt(path: string): string[] {
-  const buffer = new Uint8Array(65536);
-  const length = libc().llistxattr(cstr(path), buffer, buffer.length);
-  if (length < 0 && errnoName(errno()) === "EOPNOTSUPP") return [];
-  check(length, "llistxattr", path);
-  return decoder.decode(buffer.subarray(0, length)).split("\0").slice(0, -1);
-}
-
-/** fsetxattr(2). */
-export function setXattr(fd: number, name: string, value: Uint8Array): void {
-  check(libc().fsetxattr(fd, cstr(name), pointerTo(value), value.length, 0), "fsetxattr", name);
-}
-
-/** lsetxattr(2) of a path whose folders are trusted; the last link is not followed. */
-export function setXattrAt(path: string, name: string, value: Uint8Array): void {
-  check(libc().lsetxattr(cstr(path), cstr(name), pointerTo(value), value.length, 0), "lsetxattr", name);
-}
-
-/** An empty array has no address; the kernel wants some address with length 0. */
-function pointerTo(value: Uint8Array): Uint8Array {
-  return value.length === 0 ? new Uint8Array(1) : value;
+/** Sets one extended attribute; name and value are byte strings. */
+export function writeXattr(target: Target, name: string, value: string): void {
+  // an empty array has no address, and the kernel wants one even for length 0
+  const memory = Buffer.from(value === "" ? "\0" : value, "latin1");
+  const key = cbytes(name);
+  const result =
+    typeof target === "number"
+      ? libc().fsetxattr(target, key, memory, value.length, 0)
+      : libc().lsetxattr(place(target), key, memory, value.length, 0);
+  check(result, "setxattr", `${readable(name)} of ${describe(target)}`);
 }

@@ -22,7 +22,7 @@ import {
   setTimeName,
   statName,
 } from "../../src/linux/tree.ts";
-import { readXattrs, writeXattr } from "../../src/linux/treexattr.ts";
+import { readXattrs, writeXattr } from "../../src/linux/xattr.ts";
 import { inFolder, isRoot, unpackTo } from "./support.ts";
 
 /** All that a tree is, for comparison: a line for each member. */

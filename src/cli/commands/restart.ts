@@ -3,23 +3,14 @@ import { GRACE_SECONDS, stopContainer } from "../../container/stop.ts";
 import type { Command } from "../command.ts";
 import { forEach } from "../each.ts";
 import { enginePaths } from "../engine.ts";
-import { graceOf } from "./stop.ts";
+import { graceOf, TIME_FLAG } from "./stop.ts";
 
 /** `restart`: stop, then start. */
 export const command: Command = {
   name: "restart",
   summary: "Restart containers",
   usage: "[OPTIONS] CONTAINER [CONTAINER...]",
-  flags: [
-    {
-      name: "time",
-      short: "t",
-      aliases: ["timeout"],
-      kind: "int",
-      value: "SECONDS",
-      help: "Wait so long before killing (10)",
-    },
-  ],
+  flags: [TIME_FLAG],
   args: { min: 1, max: Number.POSITIVE_INFINITY },
   interspersed: true,
   completes: "containers",

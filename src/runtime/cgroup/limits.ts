@@ -11,9 +11,8 @@ export interface Setting {
 
 const PERIOD = 100_000;
 
-/** A limit as cgroup v1 writes it: -1 is none. Memory before memory and swap: the second may not be the lower. */
-export function settingsV1(resources: Resources): Setting[] {
-  const { memory, cpu, pids } = resources;
+/** Collects settings; what is undefined is not set. */
+function collector() {
   const settings: Setting[] = [];
   const set = (
     controller: string,
@@ -24,6 +23,13 @@ export function settingsV1(resources: Resources): Setting[] {
     if (value !== undefined)
       settings.push({ controller, file, value: String(value), ...(optional && { optional }) });
   };
+  return { settings, set };
+}
+
+/** A limit as cgroup v1 writes it: -1 is none. Memory before memory and swap: the second may not be the lower. */
+export function settingsV1(resources: Resources): Setting[] {
+  const { memory, cpu, pids } = resources;
+  const { settings, set } = collector();
   set("memory", "memory.limit_in_bytes", memory?.limit);
   set("memory", "memory.memsw.limit_in_bytes", memory?.swap, true);
   set("cpu", "cpu.shares", cpu?.shares || undefined);
@@ -37,16 +43,7 @@ export function settingsV1(resources: Resources): Setting[] {
 /** The same as cgroup v2 writes it: `max` is none, swap is counted apart from memory, shares are a weight. */
 export function settingsV2(resources: Resources): Setting[] {
   const { memory, cpu, pids } = resources;
-  const settings: Setting[] = [];
-  const set = (
-    controller: string,
-    file: string,
-    value: number | string | undefined,
-    optional = false,
-  ): void => {
-    if (value !== undefined)
-      settings.push({ controller, file, value: String(value), ...(optional && { optional }) });
-  };
+  const { settings, set } = collector();
   set("memory", "memory.max", unlimited(memory?.limit));
   set("memory", "memory.swap.max", swapOnly(memory?.limit, memory?.swap), true);
   if (cpu?.shares) set("cpu", "cpu.weight", sharesToWeight(cpu.shares));
