@@ -62,6 +62,7 @@ function compileShim(target: Target): string {
     "-Wl,-z,noexecstack",
     "-Wl,-z,relro",
     "-Wl,-z,now",
+    "-Wl,-z,noseparate-code",
   ];
   const flags = [...plain, ...small, ...safe, "-shared", "-fPIC", "-nostdlib", "-Ibuild", "-Icsrc"];
   run([target.compiler, ...flags, ...sources, "-o", output], "compiling the shim");
