@@ -84,21 +84,26 @@ static void write_reports(int code) {
   }
 }
 
-// A cgroup stays busy for a moment after its last process was reaped: up to two seconds are given.
-static void remove_folder(const char *path) {
+// A cgroup stays busy for a moment after its last process was reaped: up to two seconds are given. 0 where it is gone.
+static int remove_folder(const char *path) {
   for (int tries = 0; tries < 400; tries++) {
-    if (SYS(unlinkat, AT_FDCWD, path, AT_REMOVEDIR) != -EBUSY) return;
+    long result = SYS(unlinkat, AT_FDCWD, path, AT_REMOVEDIR);
+    if (result != -EBUSY) return result != 0 && result != -ENOENT;
     struct timespec pause = {0, tries < 10 ? 200000 : 5000000};
     SYS(nanosleep, &pause, 0);
   }
+  return 1;
 }
 
-static void run_undo(void) {
+// 0 where nothing is left.
+static int run_undo(void) {
   const char *step = text_of(orders->undo);
+  int left = 0;
   for (uint32_t i = 0; i < orders->undo.count; i++, step = next_text(step)) {
     if (text_starts(step, "umount ")) SYS(umount2, step + 7, MNT_DETACH);
-    else if (text_starts(step, "rmdir ")) remove_folder(step + 6);
+    else if (text_starts(step, "rmdir ")) left |= remove_folder(step + 6);
   }
+  return left;
 }
 
 // What the client decides about a program that has ended already.
@@ -161,13 +166,13 @@ __attribute__((noreturn)) static void end_container(enum fate fate, int code) {
   int goes = fate == FATE_COMMITTED && has_flag(FLAG_AUTO_REMOVE);
   if (fate == FATE_COMMITTED && !goes) write_reports(code);
   if (fate == FATE_COMMITTED) send_message(FD_CONTROL, MESSAGE_EXITED, code, 0, 0);
-  run_undo();
+  int left = run_undo();
   // what was only half-made goes; a container that was to be started again stays as it was
   if (fate == FATE_ABANDONED && has_flag(FLAG_FRESH)) become_reaper();
   if (!goes) leave(0);
   fate = FATE_OPEN;
   await_fate(&fate);
-  if (fate == FATE_ABANDONED || !remove_folders()) become_reaper();
+  if (fate == FATE_ABANDONED || left || !remove_folders()) become_reaper();
   leave(0);
 }
 
@@ -197,7 +202,12 @@ __attribute__((noreturn)) void monitor_main(void) {
   SYS(chdir, "/");
   send_message(FD_CONTROL, MESSAGE_CREATED, (int32_t)pid, 0, 0);
   struct message message;
-  if (receive_message(FD_CONTROL, &message, MSG_PEEK) != 1) SYS(pidfd_send_signal, pidfd, SIGKILL, 0, 0);
+  if (receive_message(FD_CONTROL, &message, MSG_PEEK) != 1) {
+    // waited for, since who waits for us removes init's group next
+    SYS(pidfd_send_signal, pidfd, SIGKILL, 0, 0);
+    SYS(wait4, pid, 0, WALL, 0);
+    leave(125);
+  }
   await_orders(FD_CONTROL);
   int code = pump(&stdio, pidfd, (int)pid, &fate);
   await_fate(&fate);

@@ -2,8 +2,9 @@ import { isErrno } from "../linux/errno.ts";
 import { EngineError } from "../linux/errors.ts";
 import { close, readlinkIfAny, unlinkIfAny } from "../linux/file.ts";
 import { listFolder, removeTree } from "../linux/folder.ts";
-import { groupFolders, removeGroup } from "../runtime/cgroup/group.ts";
+import { groupFolders } from "../runtime/cgroup/group.ts";
 import { cgroupLayout } from "../runtime/cgroup/layout.ts";
+import { removeGroup } from "../runtime/cgroup/remove.ts";
 import { MESSAGE } from "../runtime/wire.ts";
 import { signalContainer } from "./kill.ts";
 import { isRunning } from "./liveness.ts";
@@ -16,11 +17,12 @@ import { findId, listIds, readState, tryLock, waitForLock } from "./store.ts";
 /**
  * Removes all that belongs to a container; the caller holds its lock. The record goes first: from then on it is no
  * container but garbage, which can be removed again from the start by anyone who gets the lock. The name goes last.
+ * `patience` is how long, in seconds, what was left running in its group may take to die.
  */
-export function dispose(paths: Paths, id: string): void {
+export function dispose(paths: Paths, id: string, patience?: number): void {
   const names = namesOf(paths, id);
   unlinkIfAny(paths.record(id));
-  removeGroup(groupFolders(cgroupLayout(), `/mydocker-${id}`));
+  removeGroup(groupFolders(cgroupLayout(), `/mydocker-${id}`), patience);
   removeOverlay(paths, id);
   for (const name of names) {
     removeTree(paths.runFolder(name));
@@ -86,6 +88,9 @@ function recordedName(paths: Paths, id: string): string | undefined {
   }
 }
 
+/** Garbage can wait; who asked for something else cannot. */
+const GARBAGE_PATIENCE = 1;
+
 /**
  * Removes what creations and removals that were killed half-way have left: folders without a record whose lock
  * nobody holds. Never touches a container.
@@ -97,10 +102,13 @@ export function collectGarbage(paths: Paths): void {
       const lock = tryLock(paths, id);
       if (lock === undefined) continue;
       // between the look and the lock its creator may have finished
-      if (!readJsonSafely(paths, id)) dispose(paths, id);
-      close(lock);
+      try {
+        if (!readJsonSafely(paths, id)) dispose(paths, id, GARBAGE_PATIENCE);
+      } finally {
+        close(lock);
+      }
     } catch (error) {
-      // somebody else was faster
+      // somebody else was faster, or a process of it does not die yet: the next one who collects has another try
       if (!isErrno(error, "ENOENT") && !(error instanceof EngineError)) throw error;
     }
   }

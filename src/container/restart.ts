@@ -1,8 +1,9 @@
 import { EngineError } from "../linux/errors.ts";
 import { close, mkdirAll } from "../linux/file.ts";
 import { exists } from "../linux/stat.ts";
-import { groupFolders, removeGroup } from "../runtime/cgroup/group.ts";
+import { groupFolders } from "../runtime/cgroup/group.ts";
 import { cgroupLayout } from "../runtime/cgroup/layout.ts";
+import { removeGroup } from "../runtime/cgroup/remove.ts";
 import { MESSAGE } from "../runtime/wire.ts";
 import { writeProvided } from "./etc.ts";
 import { isRunning } from "./liveness.ts";
@@ -32,7 +33,7 @@ export async function startStopped(
     throw new EngineError(`cannot start container ${record.name}: another command is busy with it`, 1);
   }
   try {
-    await clearLastRun(paths, record.id, spec.linux.cgroupsPath);
+    clearLastRun(paths, record.id, spec.linux.cgroupsPath);
     for (const { source } of record.volumes) if (!exists(source)) mkdirAll(source, 0o755);
     const running = startContainer(paths, {
       record,
@@ -54,13 +55,8 @@ export async function startStopped(
   }
 }
 
-/** Removes what a run whose monitor was killed has left: its mount, and its groups once the last process is gone. */
-async function clearLastRun(paths: Paths, id: string, cgroupsPath: string): Promise<void> {
+/** Removes what a run whose monitor was killed has left: its mount, and its groups with the last process in them. */
+function clearLastRun(paths: Paths, id: string, cgroupsPath: string): void {
   unmountOverlay(paths, id);
-  const folders = groupFolders(cgroupLayout(), cgroupsPath);
-  for (let tries = 0; !removeGroup(folders); tries++) {
-    if (tries === 200)
-      throw new EngineError(`cannot start container ${id}: processes of its last run do not end`, 1);
-    await Bun.sleep(10);
-  }
+  removeGroup(groupFolders(cgroupLayout(), cgroupsPath));
 }

@@ -1,7 +1,16 @@
 import { describe, expect, test } from "bun:test";
-import { copyFileSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import {
   background,
+  cgroupFolder,
   cgroupsLeft,
   leftovers,
   monitors,
@@ -87,6 +96,42 @@ describe("kill -9 and concurrency", () => {
     const results = await Promise.all(Array.from({ length: 8 }, () => mydocker(["rm", "-f", name])));
     expect(results.filter(({ code }) => code !== 0)).toEqual([]);
     expect([...mountsLeft(), ...cgroupsLeft()]).toEqual([]);
+  });
+
+  test("what still runs in a container's group is killed, and the group goes: by rm, by start, by who collects", async () => {
+    const guests: Bun.Subprocess[] = [];
+    /** Puts a process of the host, which does not die with the container, into the container's group. */
+    const invite = (id: string): void => {
+      const guest = Bun.spawn(["/bin/busybox", "sleep", "1000"]);
+      guests.push(guest);
+      writeFileSync(`${cgroupFolder(id, "pids")}/cgroup.procs`, String(guest.pid));
+    };
+    const removed = await background("busybox", "sleep", "1000");
+    invite(removed.id);
+    await ok("rm", "-f", removed.name);
+    expect(cgroupsLeft()).toEqual([]);
+
+    const again = await background("busybox", "sleep", "1000");
+    invite(again.id);
+    await ok("stop", "-t", "0", again.name);
+    await ok("start", again.name);
+    const procs = readFileSync(`${cgroupFolder(again.id, "pids")}/cgroup.procs`, "utf8").trim();
+    expect(procs).toBe(await ok("inspect", "-f", "{{.State.Pid}}", again.name));
+    await ok("rm", "-f", again.name);
+
+    const garbage = await background("busybox", "sleep", "1000");
+    invite(garbage.id);
+    for (const monitor of monitors()) process.kill(monitor, "SIGKILL");
+    rmSync(`${ROOT}/containers/${garbage.id}/record.json`);
+    await until(async () => {
+      await ok("ps", "-a");
+      return leftovers().length === 0;
+    }, "the garbage to go");
+
+    for (const guest of guests) {
+      await guest.exited;
+      expect(guest.signalCode).toBe("SIGKILL");
+    }
   });
 
   test("a damaged record is named by ps -a, the rest is listed, and rm -f removes it", async () => {

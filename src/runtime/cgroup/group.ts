@@ -1,10 +1,11 @@
 import { isErrno } from "../../linux/errno.ts";
-import { EngineError } from "../../linux/errors.ts";
-import { close, mkdir, O, open, readText, rmdir, writeInto } from "../../linux/file.ts";
+import { EngineError, undone } from "../../linux/errors.ts";
+import { close, mkdir, O, open, readText, writeInto } from "../../linux/file.ts";
 import type { Resources } from "../spec.ts";
 import { denyDevicesV1, filterDevicesV2 } from "./devices.ts";
 import type { CgroupLayout } from "./layout.ts";
 import { type Setting, settingsV1, settingsV2 } from "./limits.ts";
+import { removeGroup } from "./remove.ts";
 
 /** A container's place in the cgroup tree. */
 export interface CgroupGroup {
@@ -40,8 +41,7 @@ export function createGroup(layout: CgroupLayout, cgroupsPath: string, resources
     if (layout.version === 2) return createV2(layout.path, cgroupsPath, resources, made);
     return createV1(layout, cgroupsPath, resources, made);
   } catch (error) {
-    for (const folder of made.reverse()) rmdir(folder);
-    throw error;
+    throw undone(error, () => removeGroup(made));
   }
 }
 
@@ -142,17 +142,4 @@ function apply(folder: string, setting: Setting): void {
     const reason = error instanceof Error ? error.message : String(error);
     throw new EngineError(`cannot set ${setting.file} to ${setting.value}: ${reason}`);
   }
-}
-
-/** Removes the group's folders; true where none is left. A group with processes in it stays. */
-export function removeGroup(folders: readonly string[]): boolean {
-  let gone = true;
-  for (const folder of folders) {
-    try {
-      rmdir(folder);
-    } catch (error) {
-      if (!isErrno(error, "ENOENT")) gone = false;
-    }
-  }
-  return gone;
 }
