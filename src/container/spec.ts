@@ -2,27 +2,10 @@ import { DEFAULT_CAPABILITIES } from "../runtime/capabilities.ts";
 import { DEFAULT_DEVICE_RULES } from "../runtime/cgroup/devices.ts";
 import type { Mount, Namespace, Process, Resources, Spec } from "../runtime/spec.ts";
 import { PROVIDED } from "./etc.ts";
+import { MASKED, READONLY, throttleFolders } from "./masked.ts";
 import type { Paths } from "./paths.ts";
 import type { ContainerRecord, Limits } from "./record.ts";
 import type { Identity } from "./user.ts";
-
-/** Docker's list with Podman's and runc's additions (hardening-defaults). */
-const MASKED = [
-  "/proc/acpi",
-  "/proc/asound",
-  "/proc/interrupts",
-  "/proc/kcore",
-  "/proc/keys",
-  "/proc/latency_stats",
-  "/proc/sched_debug",
-  "/proc/scsi",
-  "/proc/timer_list",
-  "/proc/timer_stats",
-  "/sys/devices/virtual/powercap",
-  "/sys/firmware",
-  "/sys/fs/selinux",
-];
-const READONLY = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
 export const DEFAULT_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /** A fork bomb must not take the host along: Podman's limit; `--pids-limit -1` lifts it. */
@@ -96,7 +79,7 @@ export function makeSpec(paths: Paths, record: ContainerRecord, hostname: string
       cgroupsPath: `/mydocker-${record.id}`,
       namespaces: namespacesOf(record),
       resources: resourcesOf(record.limits),
-      maskedPaths: MASKED,
+      maskedPaths: [...MASKED, ...throttleFolders()],
       readonlyPaths: READONLY,
     },
   };
