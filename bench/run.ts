@@ -6,6 +6,7 @@
 import { cpus, release } from "node:os";
 import { parseArgs } from "node:util";
 import { floor, runtime } from "./bare.ts";
+import { emptyProgram } from "./empty.ts";
 import type { Engine, Found, Site } from "./engine.ts";
 import { docker, mydocker, podman } from "./full.ts";
 import {
@@ -108,9 +109,14 @@ async function timeWithMany({ site, engines, options }: Bench): Promise<Section>
 async function timeStartUp({ site, engines, options }: Bench): Promise<Section> {
   say("start-up");
   const spawn: Case = { name: "/bin/true", argv: ["/bin/true"], settle: 20 };
+  const empty: Case = { ...(await emptyProgram(site)), name: "empty (Bun)", settle: 20 };
   const cases = engines.flatMap(({ name, version }) => (version ? [{ ...version, name, settle: 20 }] : []));
-  const rows = await timeGroup([spawn, ...cases], options.runs, site.log);
-  return { title: "start-up: version (and what spawning a process costs by itself)", unit: "ms", rows };
+  const rows = await timeGroup([spawn, empty, ...cases], options.runs, site.log);
+  return {
+    title: "start-up: version (and what spawning a process, and an empty Bun program, cost by themselves)",
+    unit: "ms",
+    rows,
+  };
 }
 
 async function measureMemory({ engines, options }: Bench): Promise<Section> {

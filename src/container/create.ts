@@ -223,10 +223,8 @@ function start(
       );
       return { record, spec: makeSpec(paths, record, hostname, process) };
     },
-    meanwhile: (container) => {
-      writeProvided(paths, id, hostname, undefined);
-      writeContainer(paths, container);
-    },
+    provide: () => writeProvided(paths, id, hostname, undefined),
+    keep: (container) => writeContainer(paths, container),
   });
 }
 

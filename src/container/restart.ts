@@ -46,7 +46,8 @@ export async function startStopped(
       terminal: spec.process.terminal,
       fresh: false,
       describe: () => container,
-      meanwhile: () => writeProvided(paths, record.id, spec.hostname, undefined),
+      provide: () => writeProvided(paths, record.id, spec.hostname, undefined),
+      keep: () => {},
     });
     running.shim.tell(running.shim.control, MESSAGE.commit);
     return running;

@@ -35,8 +35,10 @@ export interface StartOptions {
   readonly fresh: boolean;
   /** Says what to run; called once the merged view is mounted. */
   describe(): Container;
-  /** Work that can be done while the kernel makes the namespaces. */
-  meanwhile(container: Container): void;
+  /** Makes what the container's mounts are made from. */
+  provide(container: Container): void;
+  /** Writes the container down: while its program is being executed, and before the container may outlive its client. */
+  keep(container: Container): void;
 }
 
 /** A container whose program has been executed. */
@@ -109,14 +111,16 @@ function begin(paths: Paths, options: StartOptions, begun: Begun): Running {
   const startedAt = new Date().toISOString();
   shim.launch(makeOrders(paths, container, group, startedAt), true);
   begun.launched = true;
-  options.meanwhile(container);
+  options.provide(container);
   const pid = shim.expect(shim.control, MESSAGE.created).a;
   shim.expect(shim.channel, MESSAGE.ready);
   enterAndBuild(pid, container.spec, { procAt: paths.runFolder(record.name), layout, terminal });
   if (options.attached) begun.attachment = prepareAttach(shim, terminal, options.attachStdin);
   shim.tell(shim.channel, MESSAGE.go);
+  options.keep(container);
+  state.write(startedAt, pid);
   shim.expectExecuted();
-  state.publish(startedAt, pid);
+  state.publish();
   return { container, shim, pid, attachment: begun.attachment };
 }
 
@@ -207,8 +211,8 @@ class StateFile {
     lock(this.fd, true);
   }
 
-  /** Tells the world, and the classic tools, that the container runs. */
-  publish(startedAt: string, pid: number): void {
+  /** Writes that the container runs, where nobody looks for it yet. */
+  write(startedAt: string, pid: number): void {
     const state: State = {
       ...stateOf(this.record),
       pid: String(pid),
@@ -218,6 +222,10 @@ class StateFile {
       startTime: startTime(pid) ?? "",
     };
     writeAll(this.fd, encoder.encode(JSON.stringify(state)));
+  }
+
+  /** Tells the world, and the classic tools, what was written. */
+  publish(): void {
     rename(this.aside, this.paths.state(this.record.name));
   }
 

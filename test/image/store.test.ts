@@ -314,7 +314,7 @@ describe.skipIf(!isRoot || !existsSync("/bin/busybox"))("the embedded busybox", 
         "-c",
         "ls /etc && id -un && which ls",
       ]);
-      expect(shell.stdout.toString()).toContain("passwd\nprofile\nshadow\nroot\n/bin/ls\n");
+      expect(shell.stdout.toString()).toContain("passwd\nprofile\nresolv.conf\nshadow\nroot\n/bin/ls\n");
       expect(lstatSync(`${image.layers[0]}/tmp`).mode & 0o7777).toBe(0o1777);
       put("busybox", one);
       expect(findImage(root, "busybox")).toBeUndefined();
