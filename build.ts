@@ -4,6 +4,7 @@
  *   npx bun run build.ts [--target linux-x64|linux-x64-musl|linux-arm64|linux-arm64-musl] [--no-check]
  */
 import { appendFileSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { parseArgs } from "node:util";
 import { makeBusyboxTar } from "./src/image/busybox-rootfs.ts";
 import { archiveTrailer } from "./src/image/embedded.ts";
 import { wireHeader } from "./src/runtime/wire.ts";
@@ -69,17 +70,26 @@ function compileShim(target: Target): string {
   return readFileSync(output).toString("base64");
 }
 
+function readArguments(args: readonly string[]): { readonly target: Target; readonly check: boolean } {
+  const { values } = parseArgs({
+    args: [...args],
+    options: { target: { type: "string", default: NATIVE }, "no-check": { type: "boolean", default: false } },
+  });
+  return { target: describeTarget(values.target), check: !values["no-check"] };
+}
+
 async function main(args: readonly string[]): Promise<void> {
-  const at = args.indexOf("--target");
-  const target = describeTarget(at < 0 ? NATIVE : (args[at + 1] ?? ""));
+  const { target, check } = readArguments(args);
   const { version } = JSON.parse(readFileSync(`${ROOT}/package.json`, "utf8")) as { version: string };
   mkdirSync(`${ROOT}/build`, { recursive: true });
   mkdirSync(`${ROOT}/dist`, { recursive: true });
-  if (!args.includes("--no-check")) run([`${ROOT}/node_modules/.bin/tsc`, "--noEmit"], "the type check");
+  if (check) run([`${ROOT}/node_modules/.bin/tsc`, "--noEmit"], "the type check");
   const shim = compileShim(target);
   if (!existsSync(target.busybox))
     throw new Error(
-      `${target.busybox} is missing: install Debian's busybox-static, or for another architecture put its busybox there`,
+      target.name.startsWith(NATIVE)
+        ? `${target.busybox} is missing: apt-get install busybox-static`
+        : `${target.busybox} is missing: put a static busybox for that machine there (dpkg -x of Debian's busybox-static)`,
     );
   const archive = `${ROOT}/build/busybox.tar.gz`;
   const busybox = await makeBusyboxTar(archive, target.busybox);

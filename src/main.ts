@@ -1,4 +1,4 @@
-import { describeError } from "./cli/errors.ts";
+import { describeError, errorChain } from "./cli/errors.ts";
 import { HelpWanted, parseFlags } from "./cli/flags.ts";
 import { allCommands, loadCommand, takeGlobals } from "./cli/registry.ts";
 import { tellError } from "./cli/tell.ts";
@@ -10,13 +10,10 @@ const FOR_ANYONE = new Set(["help", "version", "completion"]);
 async function main(): Promise<number> {
   // every file is made with the mode that is asked for, whatever our caller's umask
   setUmask(0);
-  const argv = takeGlobals(process.argv.slice(2));
-  const name = argv[0] ?? "help";
-  const command = await loadCommand(
-    name === "--help" || name === "-h" ? "help" : name === "--version" ? "version" : name,
-  );
+  const [name, ...argv] = takeGlobals(process.argv.slice(2));
+  const command = await loadCommand(name);
   try {
-    const input = parseFlags(command, argv.slice(1));
+    const input = parseFlags(command, argv);
     if (!FOR_ANYONE.has(command.name) && effectiveUser() !== 0) {
       print(2, "mydocker: must be run as root (try sudo); rootless containers are not supported yet\n");
       return 125;
@@ -36,7 +33,7 @@ try {
 } catch (error) {
   const { message, exitCode } = describeError(error);
   await tellError(message);
-  if (process.env.MYDOCKER_DEBUG) print(2, `${Bun.inspect(error)}\n`);
+  if (process.env.MYDOCKER_DEBUG) print(2, errorChain(error));
   code = exitCode;
 }
 exitNow(code);

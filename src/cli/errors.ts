@@ -24,6 +24,14 @@ export function describeError(error: unknown): { message: string; exitCode: numb
   return { message: oneLine(error instanceof Error ? error.message : String(error)), exitCode: 125 };
 }
 
+/** Where an error comes from, for --debug: its stack, and those of the errors that caused it. */
+export function errorChain(error: unknown): string {
+  const stacks: string[] = [];
+  for (let one = error; one instanceof Error && stacks.length < 10; one = one.cause)
+    stacks.push(one.stack ?? String(one));
+  return `${stacks.join("\ncaused by: ")}\n`;
+}
+
 function oneLine(text: string): string {
   return text.replace(/\s*\n\s*/g, " ");
 }

@@ -44,7 +44,7 @@ export async function renderOverview(commands: readonly Command[]): Promise<stri
     subCommands,
   });
   const globals =
-    "\nOptions before the command:\n  --root DIR   the state folder (/var/lib/mydocker, MYDOCKER_ROOT)\n  --run DIR    the runtime folder (/run/mydocker, MYDOCKER_RUN)\n  --debug      show where an error comes from\n";
+    "\nOptions before the command:\n  --root DIR   the state folder (/var/lib/mydocker, MYDOCKER_ROOT)\n  --run DIR    the runtime folder (/run/mydocker, MYDOCKER_RUN)\n  --debug, -D  show where an error comes from\n";
   return paint(`${usage.trimEnd()}\n${globals}`);
 }
 

@@ -30,17 +30,25 @@ export async function allCommands(): Promise<Command[]> {
   return [...Object.values(HOT), ...COLD_COMMANDS.filter((command) => !command.name.startsWith("_"))];
 }
 
+/** What stands before the command and is a command by itself. */
+const SPELLINGS: Readonly<Record<string, string>> = {
+  "--help": "help",
+  "-h": "help",
+  "--version": "version",
+  "-v": "version",
+};
+
 /**
  * Takes the options that stand before the command (--root DIR, --debug) off the arguments and puts them into the
- * environment, where the rest of the program and its own children look.
+ * environment, where the rest of the program and its own children look. Returns the command's name and what follows it.
  */
-export function takeGlobals(argv: readonly string[]): readonly string[] {
-  const variables: Record<string, string> = { root: "MYDOCKER_ROOT", run: "MYDOCKER_RUN" };
+export function takeGlobals(argv: readonly string[]): readonly [name: string, ...rest: string[]] {
+  const variables: Readonly<Record<string, string>> = { root: "MYDOCKER_ROOT", run: "MYDOCKER_RUN" };
   let at = 0;
   for (; at < argv.length; at++) {
-    const match = /^--?(root|run|debug)(?:=(.*))?$/.exec(argv[at] ?? "");
+    const match = /^(?:--?(root|run|debug)|-D)(?:=(.*))?$/.exec(argv[at] ?? "");
     if (!match) break;
-    const [, name = "", value] = match;
+    const [, name = "debug", value] = match;
     const variable = variables[name];
     if (variable === undefined) setDebug(value !== "false");
     else {
@@ -49,7 +57,10 @@ export function takeGlobals(argv: readonly string[]): readonly string[] {
       process.env[variable] = text;
     }
   }
-  return argv.slice(at);
+  const [name = "help", ...rest] = argv.slice(at);
+  const command = SPELLINGS[name] ?? name;
+  if (command.startsWith("-")) throw new UsageError(`unknown flag: ${name}: see 'mydocker help'`);
+  return [command, ...rest];
 }
 
 function setDebug(on: boolean): void {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { parseEnv, parseEnvFile } from "../../src/cli/envfile.ts";
-import { describeError, UsageError } from "../../src/cli/errors.ts";
+import { describeError, errorChain, UsageError } from "../../src/cli/errors.ts";
 import { nearest } from "../../src/cli/nearest.ts";
 import { loadCommand, takeGlobals } from "../../src/cli/registry.ts";
 import { parseVolume } from "../../src/cli/volume.ts";
@@ -128,6 +128,10 @@ describe("commands and what stands before them", () => {
       expect(takeGlobals(["--root", "/r", "-run=/x", "ps", "--root", "y"])).toEqual(["ps", "--root", "y"]);
       expect([process.env.MYDOCKER_ROOT, process.env.MYDOCKER_RUN]).toEqual(["/r", "/x"]);
       expect(() => takeGlobals(["--root"])).toThrow("flag needs an argument: --root");
+      expect(() => takeGlobals(["--rot", "/r", "ps"])).toThrow("unknown flag: --rot");
+      expect(takeGlobals(["-v"])).toEqual(["version"]);
+      expect(takeGlobals(["-h", "run"])).toEqual(["help", "run"]);
+      expect(takeGlobals([])).toEqual(["help"]);
     } finally {
       for (const name of ["MYDOCKER_ROOT", "MYDOCKER_RUN"]) {
         if (before[name] === undefined) delete process.env[name];
@@ -151,6 +155,8 @@ describe("errors", () => {
   test("one line and an exit code, whatever was thrown", () => {
     expect(describeError(new EngineError("a\n  b\n", 127))).toEqual({ message: "a b ", exitCode: 127 });
     expect(describeError(new UsageError("x"))).toEqual({ message: "x", exitCode: 125 });
+    const chain = errorChain(new EngineError("outer", 125, { cause: new Error("inner") }));
+    expect(chain).toMatch(/^EngineError: outer\n +at .*\ncaused by: Error: inner\n +at .*\n$/s);
     expect(describeError(new TypeError("x"))).toEqual({ message: "x", exitCode: 125 });
     expect(describeError("x")).toEqual({ message: "x", exitCode: 125 });
   });

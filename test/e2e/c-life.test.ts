@@ -342,6 +342,8 @@ describe("inspect, info, version, help", () => {
     await fails(1, /unknown command: rnu: did you mean 'mydocker run'/, "rnu");
     await fails(1, /accepts no arguments|requires/, "ps", "x");
     expect(await ok("version")).toMatch(/^mydocker version [0-9]+\.[0-9]+\.[0-9]+/);
+    for (const flag of ["--version", "-v"]) expect(await ok(flag)).toBe(await ok("version"));
+    for (const flag of ["--help", "-h"]) expect(await ok(flag)).toBe(await ok("help"));
     expect(await ok("info")).toContain("Cgroup Version");
   });
 

@@ -7,6 +7,8 @@ suite();
 /** What a person may type wrong: the arguments, the exit code, and words of the one line that must answer it. */
 const WRONG: readonly (readonly [args: string, code: number, words: RegExp])[] = [
   ["frobnicate", 1, /unknown command: frobnicate/],
+  ["--frobnicate ps", 125, /unknown flag: --frobnicate/],
+  ["--root", 125, /flag needs an argument: --root/],
   ["run", 1, /requires at least 1 argument/],
   ["run --rootfs", 1, /requires at least 1 argument/],
   ["run --nosuchflag busybox", 125, /unknown flag: --nosuchflag/],
