@@ -1,12 +1,17 @@
 /** Rows under headers; columns as wide as their widest cell, three blanks apart, the last one not padded. */
 export function renderTable(headers: readonly string[], rows: readonly (readonly string[])[]): string {
-  const all = [headers, ...rows];
-  const widths = headers.map((_, column) => Math.max(...all.map((row) => (row[column] ?? "").length)));
-  const line = (row: readonly string[]): string =>
-    row
-      .map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd((widths[column] ?? 0) + 3)))
-      .join("");
-  return `${all.map(line).join("\n")}\n`;
+  const widths = headers.map((header) => header.length);
+  for (const row of rows)
+    row.forEach((cell, column) => {
+      if (cell.length > (widths[column] ?? 0)) widths[column] = cell.length;
+    });
+  let text = "";
+  for (const row of [headers, ...rows]) {
+    row.forEach((cell, column) => {
+      text += column === row.length - 1 ? `${cell}\n` : cell.padEnd((widths[column] ?? 0) + 3);
+    });
+  }
+  return text;
 }
 
 /** At most `length` characters, with an ellipsis where something was cut off. */

@@ -1,5 +1,5 @@
 import { isErrno } from "../linux/errno.ts";
-import { close, O, open, readAll, tryLockShared } from "../linux/file.ts";
+import { close, O, open, readRegular, tryLockShared } from "../linux/file.ts";
 import { bootId, startTime } from "../linux/process.ts";
 import type { Paths } from "./paths.ts";
 import type { State } from "./record.ts";
@@ -26,7 +26,7 @@ export function sight(paths: Paths, name: string): Sighting | undefined {
     throw error;
   }
   try {
-    const state = JSON.parse(decoder.decode(readAll(fd, undefined, 2048))) as State;
+    const state = JSON.parse(decoder.decode(readRegular(fd))) as State;
     return { state, alive: state.status === "running" && state.bootId === bootId() && !tryLockShared(fd) };
   } catch (error) {
     // cut short by a full /run: the container is judged by what else is known of it

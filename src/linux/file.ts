@@ -137,6 +137,26 @@ export function readAll(fd: number, limit = 64 << 20, expected = 8192): Uint8Arr
   }
 }
 
+let scratch = new Uint8Array(0);
+
+/**
+ * The whole of a regular file, from its present position on, where a read that does not fill its buffer has met the end.
+ * Good until the next call. Throws EFBIG past 64 MB.
+ */
+export function readRegular(fd: number): Uint8Array {
+  if (scratch.length === 0) scratch = new Uint8Array(16384);
+  for (let used = 0; ; ) {
+    const room = scratch.length - used;
+    const got = read(fd, used === 0 ? scratch : scratch.subarray(used));
+    used += got;
+    if (got < room) return scratch.subarray(0, used);
+    if (used > 64 << 20) throw new SysError("read", `fd ${fd}`, 27);
+    const larger = new Uint8Array(scratch.length * 4);
+    larger.set(scratch);
+    scratch = larger;
+  }
+}
+
 const decoder = new TextDecoder();
 const encoder = new TextEncoder();
 

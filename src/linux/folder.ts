@@ -5,41 +5,39 @@ import { check, errno, type Name, SYS, syscall } from "./libc.ts";
 /** An entry of getdents64(2). `type` is a DT_ value; DT_UNKNOWN (0) on file systems that do not tell. */
 export interface Entry {
   readonly name: string;
-  /** The name as it is: a container can make names that are no UTF-8. */
+  readonly type: number;
+}
+
+/** An entry by its name as it is: a container can make names that are no UTF-8. */
+interface ByteEntry {
   readonly bytes: Uint8Array;
-  readonly ino: bigint;
   readonly type: number;
 }
 
 export const DT_DIR = 4;
-export const DT_LNK = 10;
+const DOT = 0x2e;
 
 const decoder = new TextDecoder();
 let shared: Uint8Array | undefined;
 
-/** All entries of an open folder but `.` and `..`, read from its present position. Names are taken as UTF-8. */
-export function readEntries(fd: number): Entry[] {
+/** What `make` makes of the names (without their NUL, good until it returns) in an open folder, but for `.` and `..`. */
+function readEntries<T>(fd: number, make: (name: Uint8Array, type: number) => T): T[] {
   shared ??= new Uint8Array(65536);
   const buffer = shared;
-  const view = new DataView(buffer.buffer);
-  const entries: Entry[] = [];
+  const entries: T[] = [];
   for (;;) {
     const got = syscall(SYS.getdents64, fd, buffer, buffer.length);
     if (got < 0 && errnoName(errno()) === "ENOENT") return entries;
     if (check(got, "getdents64", `fd ${fd}`) === 0) return entries;
-    for (let at = 0; at < got; ) {
-      const length = view.getUint16(at + 16, true);
-      const end = buffer.indexOf(0, at + 19);
-      const name = decoder.decode(buffer.subarray(at + 19, end));
-      const bytes = buffer.slice(at + 19, end + 1);
-      if (name !== "." && name !== "..")
-        entries.push({ name, bytes, ino: view.getBigUint64(at, true), type: buffer[at + 18] ?? 0 });
-      at += length;
+    for (let at = 0; at < got; at += (buffer[at + 16] ?? 0) | ((buffer[at + 17] ?? 0) << 8)) {
+      const name = buffer.subarray(at + 19, buffer.indexOf(0, at + 19));
+      const dots = name[0] === DOT && (name.length === 1 || (name.length === 2 && name[1] === DOT));
+      if (!dots) entries.push(make(name, buffer[at + 18] ?? 0));
     }
   }
 }
 
-/** The entries of a folder of the host; an empty list where there is none. */
+/** The entries of a folder of the host, but `.` and `..`; an empty list where there is none. Names are taken as UTF-8. */
 export function listFolder(path: string, dirfd = AT_FDCWD): Entry[] {
   let fd: number;
   try {
@@ -49,7 +47,7 @@ export function listFolder(path: string, dirfd = AT_FDCWD): Entry[] {
     throw error;
   }
   try {
-    return readEntries(fd);
+    return readEntries(fd, (name, type) => ({ name: decoder.decode(name), type }));
   } finally {
     close(fd);
   }
@@ -75,7 +73,7 @@ export function removeTree(name: string, dirfd = AT_FDCWD): void {
   try {
     let moved = false;
     const empty = (fd: number, depth: number): void => {
-      for (const entry of readEntries(fd)) {
+      for (const entry of readEntries(fd, terminated)) {
         if (entry.type !== DT_DIR && entry.type !== 0) {
           unlink(entry.bytes, fd);
           continue;
@@ -104,6 +102,13 @@ export function removeTree(name: string, dirfd = AT_FDCWD): void {
     close(top);
   }
   rmdir(name, dirfd);
+}
+
+/** The name with a NUL behind, as system calls want it. */
+function terminated(name: Uint8Array, type: number): ByteEntry {
+  const bytes = new Uint8Array(name.length + 1);
+  bytes.set(name);
+  return { bytes, type };
 }
 
 let movedUp = 0;

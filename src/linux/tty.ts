@@ -2,7 +2,6 @@ import { close, O, openAt } from "./file.ts";
 import { check, library } from "./libc.ts";
 
 const libc = library({ ioctl: "ilpi", isatty: "ii", tcgetattr: "ipi", tcsetattr: "iipi", cfmakeraw: "pi" });
-const numeric = library({ ioctl: "illi" });
 
 const TIOCGWINSZ = 0x5413;
 const TIOCSWINSZ = 0x5414;
@@ -50,7 +49,7 @@ export function openPty(devpts: number): Pty {
     check(libc().ioctl(master, TIOCSPTLCK, number), "ioctl", "TIOCSPTLCK");
     check(libc().ioctl(master, TIOCGPTN, number), "ioctl", "TIOCGPTN");
     const slave = check(
-      numeric().ioctl(master, TIOCGPTPEER, O.RDWR | O.NOCTTY | O.CLOEXEC),
+      libc().ioctl(master, TIOCGPTPEER, O.RDWR | O.NOCTTY | O.CLOEXEC),
       "ioctl",
       "TIOCGPTPEER",
     );
