@@ -41,6 +41,7 @@ __attribute__((noreturn)) void enter_main(void) {
   if (pidfd < 0) fail(FD_CONTROL, STAGE_FORK, pidfd);
   send_message(FD_CONTROL, MESSAGE_CREATED, (int32_t)pid, 0, 0);
   int code = pump(&stdio, (int)pidfd, (int)pid, &fate);
+  deliver_rest();
   send_message(FD_CONTROL, MESSAGE_EXITED, code, 0, 0);
   leave(code);
 }

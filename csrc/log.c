@@ -7,6 +7,7 @@ static uint8_t lines[2][LINE];
 static size_t line_lengths[2];
 static char written[32768];
 static size_t written_length;
+static int torn;
 
 static void write_out(void) {
   size_t done = 0;
@@ -16,6 +17,7 @@ static void write_out(void) {
     if (wrote < 0 && wrote != -EINTR) break;
     if (wrote > 0) done += (size_t)wrote;
   }
+  if (done < written_length) torn = 1;
   written_length = 0;
 }
 
@@ -103,6 +105,9 @@ static void put_escaped(const uint8_t *data, size_t length) {
 
 static void put_record(int stream, const uint8_t *data, size_t length) {
   char time[32];
+  // what was lost may have been the end of a record: the next one must not stand on the same line
+  if (torn) put_text("\n");
+  torn = 0;
   put_text("{\"log\":\"");
   put_escaped(data, length);
   put_text(stream == LOG_STDOUT ? "\",\"stream\":\"stdout\",\"time\":\"" : "\",\"stream\":\"stderr\",\"time\":\"");

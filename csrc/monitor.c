@@ -33,10 +33,10 @@ __attribute__((noreturn)) static void init_main(const struct stdio *stdio) {
   run_program(stdio);
 }
 
-// Replaces @CODE@ and @TIME@ while copying; returns the length, cut at `size`.
-static size_t fill_in(char *to, size_t size, const char *text, int code) {
+// Replaces @CODE@ and @TIME@ while copying; returns the length. Each stands there once, so 64 bytes more are enough.
+static size_t fill_in(char *to, const char *text, int code) {
   size_t at = 0;
-  while (*text && at + 40 < size) {
+  while (*text) {
     if (text_starts(text, "@CODE@")) {
       char digits[4];
       int n = 0;
@@ -56,9 +56,11 @@ static size_t fill_in(char *to, size_t size, const char *text, int code) {
 
 // Writes a record aside, then renames it into place; relative paths are in the container's folder.
 static void write_report(const char *path, const char *text, int code) {
-  static char filled[65536], aside[4096];
-  size_t length = text_length(path), size = fill_in(filled, sizeof filled, text, code), done = 0;
-  if (length + 5 > sizeof aside) return;
+  static char aside[4096];
+  size_t length = text_length(path), room = text_length(text) + 64, done = 0;
+  char *filled = more_memory(room);
+  if (!filled || length + 5 > sizeof aside) return;
+  size_t size = fill_in(filled, text, code);
   copy(aside, path, length);
   copy(aside + length, ".new", 5);
   long fd = SYS(openat, FD_SUBJECT, aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -160,19 +162,57 @@ static int remove_folders(void) {
   return result == 0;
 }
 
+// Whether something has come from the client, or it is gone, within so many milliseconds.
+static int client_answers(int milliseconds) {
+  struct pollfd client = {FD_CONTROL, POLLIN, 0};
+  struct timespec most = {milliseconds / 1000, milliseconds % 1000 * 1000000L};
+  return SYS(ppoll, &client, 1, &most, 0, 8) > 0;
+}
+
+// A container that goes with its program: its client takes record and name away, quickly, and the rest is ours. A client
+// that does not answer is not waited for, and the container is not taken for a running one meanwhile.
+__attribute__((noreturn)) static void remove_container(int code, int left) {
+  enum fate fate = FATE_OPEN;
+  int answers = client_answers(200);
+  if (!answers) {
+    write_reports(code);
+    answers = client_answers(2000);
+  }
+  if (answers) await_fate(&fate);
+  if (fate != FATE_DONE || left || !remove_folders()) become_reaper();
+  leave(0);
+}
+
+// The client still has output to take, and the person who reads it has all the time in the world: the container ends
+// without it.
+__attribute__((noreturn)) static void end_before_client(int code, int goes) {
+  write_reports(code);
+  run_undo();
+  if (goes && new_process(0, NULL) == 0) {
+    detach_client();
+    become_reaper();
+  }
+  SYS(close, FD_SUBJECT);
+  SYS(close, FD_STATE);
+  SYS(close, FD_LOG);
+  deliver_rest();
+  send_message(FD_CONTROL, MESSAGE_EXITED, code, 0, 0);
+  leave(0);
+}
+
 // Nobody waits for what comes behind EXITED: unmounting, the groups, and where the container goes with its
 // program, its folders.
 __attribute__((noreturn)) static void end_container(enum fate fate, int code) {
   int goes = fate == FATE_COMMITTED && has_flag(FLAG_AUTO_REMOVE);
-  if (fate == FATE_COMMITTED && !goes) write_reports(code);
-  if (fate == FATE_COMMITTED) send_message(FD_CONTROL, MESSAGE_EXITED, code, 0, 0);
+  if (fate == FATE_COMMITTED) {
+    if (client_is_behind()) end_before_client(code, goes);
+    if (!goes) write_reports(code);
+    send_message(FD_CONTROL, MESSAGE_EXITED, code, 0, 0);
+  }
   int left = run_undo();
   // what was only half-made goes; a container that was to be started again stays as it was
   if (fate == FATE_ABANDONED && has_flag(FLAG_FRESH)) become_reaper();
-  if (!goes) leave(0);
-  fate = FATE_OPEN;
-  await_fate(&fate);
-  if (fate == FATE_ABANDONED || left || !remove_folders()) become_reaper();
+  if (goes) remove_container(code, left);
   leave(0);
 }
 

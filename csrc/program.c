@@ -30,14 +30,18 @@ static long set_capabilities(void) {
   return result;
 }
 
-// Groups before the user: afterwards there is no right to set them any more.
+// Groups before the user: afterwards there is no right to set them any more. A change of user takes the signal away that
+// the parent's death sends (prctl(2), PR_SET_PDEATHSIG).
 static void become_user(void) {
+  int deathsig = 0;
+  SYS(prctl, PR_GET_PDEATHSIG, &deathsig, 0, 0, 0);
   long result = SYS(setgroups, orders->groups.count, text_of(orders->groups));
   if (result >= 0) result = SYS(setresgid, orders->gid, orders->gid, orders->gid);
   if (result < 0) fail(FD_CHANNEL, STAGE_GROUPS, result);
   SYS(prctl, PR_SET_KEEPCAPS, 1, 0, 0, 0);
   result = SYS(setresuid, orders->uid, orders->uid, orders->uid);
   if (result < 0) fail(FD_CHANNEL, STAGE_USER, result);
+  SYS(prctl, PR_SET_PDEATHSIG, deathsig, 0, 0, 0);
 }
 
 // What the client or Bun ignored must not be ignored in the container: dispositions outlive execve.

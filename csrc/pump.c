@@ -3,6 +3,10 @@
 #define CHUNK 16384
 // A blocking pipe that polls writable takes this much without blocking (PIPE_BUF).
 #define STEP 4096
+// What a pipe can hold at most (fs/pipe-max-size), and more.
+#define REST (4 << 20)
+// How long a client may take to take the output of a program that has ended, before others wait for it.
+#define PATIENCE_NS 100000000
 #define CTRL_P 0x10
 #define CTRL_Q 0x11
 
@@ -57,7 +61,7 @@ static void end_input(void) {
 }
 
 // The client is gone or has left: nothing is copied from or to it any more.
-static void detach_client(void) {
+void detach_client(void) {
   stop_flow(&out);
   stop_flow(&err);
   if (in.from >= 0) end_input();
@@ -123,10 +127,41 @@ static struct pollfd *watch_input(struct pollfd *list, int *count) {
   return in.from < 0 || in.to < 0 ? NULL : watch(list, count, in.from, POLLIN);
 }
 
-static void move_output(struct flow *flow, int stream, const struct pollfd *seen) {
-  if (!seen || !seen->revents) return;
+static int move_output(struct flow *flow, int stream, const struct pollfd *seen) {
+  if (!seen || !seen->revents) return 0;
   if (waiting(flow)) flush(flow);
   else take_output(flow, stream);
+  return 1;
+}
+
+// One stream at a time, in turn: both may lead to one pipe of the client's, whose room the first one has used up.
+static void move_outputs(const struct pollfd *seen_out, const struct pollfd *seen_err) {
+  static int turn;
+  turn = !turn;
+  if (turn && move_output(&out, LOG_STDOUT, seen_out)) return;
+  if (move_output(&err, LOG_STDERR, seen_err)) return;
+  move_output(&out, LOG_STDOUT, seen_out);
+}
+
+// Takes all that an ended program has left in a pipe: into the log, and into memory for a client that is behind.
+static void keep_rest(struct flow *flow, int stream) {
+  uint8_t *rest = more_memory(REST);
+  if (!rest) return;
+  uint32_t used = flow->end - flow->start;
+  copy(rest, flow->data + flow->start, used);
+  while (flow->from >= 0 && used + CHUNK <= REST && take_output(flow, stream)) {
+    copy(rest + used, flow->data, flow->end);
+    used += flow->end;
+  }
+  flow->data = rest;
+  flow->start = 0;
+  flow->end = flow->to < 0 ? 0 : used;
+}
+
+static int64_t nanoseconds(void) {
+  struct timespec now;
+  SYS(clock_gettime, CLOCK_MONOTONIC, &now);
+  return (int64_t)now.sec * 1000000000 + now.nsec;
 }
 
 static int exit_code(int pid) {
@@ -143,9 +178,30 @@ static void start_flows(const struct stdio *stdio) {
   control = FD_CONTROL;
 }
 
-// Runs until the program has ended and its output is delivered; returns its exit code, 128+n for a signal.
+int client_is_behind(void) {
+  return waiting(&out) || waiting(&err);
+}
+
+// Waits for the client to take what is left of the output, or to be gone.
+void deliver_rest(void) {
+  enum fate fate = FATE_DONE;
+  while (client_is_behind()) {
+    struct pollfd list[3];
+    int count = 0;
+    struct pollfd *seen_control = control < 0 ? NULL : watch(list, &count, control, POLLIN);
+    struct pollfd *seen_out = waiting(&out) ? watch(list, &count, out.to, POLLOUT) : NULL;
+    struct pollfd *seen_err = waiting(&err) ? watch(list, &count, err.to, POLLOUT) : NULL;
+    if (SYS(ppoll, list, count, 0, 0, 8) < 0) continue;
+    move_outputs(seen_out, seen_err);
+    if (seen_control && seen_control->revents) take_message(-1, &fate);
+  }
+}
+
+// Runs until the program has ended and its output is logged; returns its exit code, 128+n for a signal. A client that
+// does not take the output in time may still be behind.
 int pump(const struct stdio *stdio, int pidfd, int pid, enum fate *fate) {
   int code = -1;
+  int64_t until = 0;
   start_flows(stdio);
   for (;;) {
     struct pollfd list[6];
@@ -154,19 +210,27 @@ int pump(const struct stdio *stdio, int pidfd, int pid, enum fate *fate) {
     struct pollfd *seen_control = control < 0 ? NULL : watch(list, &count, control, POLLIN);
     struct pollfd *seen_out = watch_output(list, &count, &out), *seen_err = watch_output(list, &count, &err);
     struct pollfd *seen_in = code < 0 ? watch_input(list, &count) : NULL;
-    int drain = code >= 0 && !waiting(&out) && !waiting(&err);
-    struct timespec now = {0, 0};
-    long ready = SYS(ppoll, list, count, drain ? &now : 0, 0, 8);
+    int ended = code >= 0, drain = ended && !client_is_behind();
+    int64_t left = ended && !drain ? until - nanoseconds() : 0;
+    if (left < 0) {
+      keep_rest(&out, LOG_STDOUT);
+      keep_rest(&err, LOG_STDERR);
+      break;
+    }
+    struct timespec most = {0, (long)left};
+    long ready = SYS(ppoll, list, count, ended ? &most : 0, 0, 8);
     if (ready < 0) continue;
     if (drain && !(seen_out && seen_out->revents) && !(seen_err && seen_err->revents)) break;
-    move_output(&out, LOG_STDOUT, seen_out);
-    move_output(&err, LOG_STDERR, seen_err);
+    move_outputs(seen_out, seen_err);
     if (seen_in && seen_in->revents) {
       if (waiting(&in)) flush(&in);
       else take_input();
     }
     if (seen_control && seen_control->revents) take_message(pidfd, fate);
-    if (seen_pid && seen_pid->revents) code = exit_code(pid);
+    if (seen_pid && seen_pid->revents) {
+      code = exit_code(pid);
+      until = nanoseconds() + PATIENCE_NS;
+    }
   }
   log_end();
   return code;

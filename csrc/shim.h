@@ -15,6 +15,7 @@ void await_orders(int fd);
 const char *text_of(struct span span);
 char **texts_of(struct span span);
 const char *next_text(const char *text);
+void *more_memory(size_t size);
 
 // message.c: the two sockets
 int send_message(int fd, int32_t kind, int32_t a, int32_t b, int32_t c);
@@ -38,8 +39,12 @@ void close_program_ends(const struct stdio *stdio);
 // remove, or left behind by a client that died.
 enum fate { FATE_OPEN, FATE_COMMITTED, FATE_DONE, FATE_ABANDONED };
 
-// pump.c: carries bytes between the client, the program and the log until the program ends
+// pump.c: carries bytes between the client, the program and the log until the program ends, and what a slow client has
+// not taken by then
 int pump(const struct stdio *stdio, int pidfd, int pid, enum fate *fate);
+int client_is_behind(void);
+void deliver_rest(void);
+void detach_client(void);
 
 // log.c: Docker's json-file format
 enum { LOG_STDOUT, LOG_STDERR };

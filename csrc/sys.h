@@ -80,6 +80,7 @@ static inline long sys6(long n, long a, long b, long c, long d, long e, long f) 
 #define POLLIN 1
 #define POLLOUT 4
 #define PR_SET_PDEATHSIG 1
+#define PR_GET_PDEATHSIG 2
 #define PR_SET_DUMPABLE 4
 #define PR_SET_KEEPCAPS 8
 #define PR_SET_NAME 15
@@ -97,6 +98,7 @@ static inline long sys6(long n, long a, long b, long c, long d, long e, long f) 
 #define MSG_DONTWAIT 0x40
 #define MSG_NOSIGNAL 0x4000
 #define CLOCK_REALTIME 0
+#define CLOCK_MONOTONIC 1
 
 struct timespec {
   long sec, nsec;

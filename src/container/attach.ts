@@ -8,6 +8,8 @@ import { MESSAGE } from "../runtime/wire.ts";
 export interface AttachEnd {
   /** The program's exit code; undefined where the user left it running. */
   readonly exitCode: number | undefined;
+  /** The monitor was killed: nobody saw the end of the program, and nobody has cleaned up. */
+  readonly lost: boolean;
 }
 
 /** What the client passes on to the program; those of a terminal come through the terminal instead. */
@@ -23,7 +25,7 @@ const FORWARDED = [
   "SIGTSTP",
 ] as const;
 /** What ends a client on a terminal: the terminal is put back first, the program goes on. */
-const ENDING = ["SIGHUP", "SIGTERM"] as const;
+const ENDING = ["SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM"] as const;
 
 /** What connects a client to a program, beside the bytes, which flow without this process. */
 export interface Attachment {
@@ -73,8 +75,8 @@ async function waitForEnd(shim: ShimProcess): Promise<AttachEnd> {
       continue;
     }
     const message = receiveMessage(shim.control, true);
-    if (message === undefined) return { exitCode: 137 };
-    if (message.kind === MESSAGE.exited) return { exitCode: message.a };
-    if (message.kind === MESSAGE.detached) return { exitCode: undefined };
+    if (message === undefined) return { exitCode: 137, lost: true };
+    if (message.kind === MESSAGE.exited) return { exitCode: message.a, lost: false };
+    if (message.kind === MESSAGE.detached) return { exitCode: undefined, lost: false };
   }
 }

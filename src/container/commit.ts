@@ -23,7 +23,7 @@ export async function commitContainer(paths: Paths, reference: string, image: st
   mkdirAll(`${paths.root}/image`, 0o700);
   const { packTree } = await import("../image/pack.ts");
   Bun.unsafe.setJITPolicy(1);
-  if (isRunning(readState(paths, record.name))) {
+  if (isRunning(readState(paths, record))) {
     packTree(paths.merged(record.id), out);
     return name;
   }

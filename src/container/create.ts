@@ -7,7 +7,7 @@ import { MESSAGE } from "../runtime/wire.ts";
 import { writeProvided } from "./etc.ts";
 import { sweepLayers } from "./images.ts";
 import { makeOverlay } from "./overlay.ts";
-import type { Paths } from "./paths.ts";
+import { cgroupsPathOf, type Paths } from "./paths.ts";
 import {
   type ContainerRecord,
   type Limits,
@@ -197,7 +197,7 @@ function start(
   const hostname = options.hostname ?? id;
   return startContainer(paths, {
     record,
-    cgroupsPath: `/mydocker-${id}`,
+    cgroupsPath: cgroupsPathOf(id),
     resources: resourcesOf(record.limits),
     namespaces: namespacesOf(record),
     lock: folderLock,

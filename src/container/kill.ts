@@ -24,8 +24,8 @@ export function signalContainer(state: State | undefined, signal: number): boole
 /** A container that must run: its record and present state, or "is not running". */
 export function runningContainer(paths: Paths, reference: string): Container & { readonly state: State } {
   const { record, spec } = readContainer(paths, findId(paths, reference));
-  const state = readState(paths, record.name);
-  if (isRunning(state) && state.id === record.id) return { record, spec, state };
+  const state = readState(paths, record);
+  if (isRunning(state)) return { record, spec, state };
   throw new EngineError(
     `container ${record.name} is not running; 'mydocker start ${record.name}' starts it`,
     1,

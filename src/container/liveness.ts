@@ -4,7 +4,7 @@ import { bootId, startTime } from "../linux/process.ts";
 import type { Paths } from "./paths.ts";
 import type { State } from "./record.ts";
 
-/** A state as it was found, and whether the monitor that stands for it lives. */
+/** A state as it was found, and whether it is true: its monitor lives, or at least its program does. */
 export interface Sighting {
   readonly state: State;
   readonly alive: boolean;
@@ -27,7 +27,9 @@ export function sight(paths: Paths, name: string): Sighting | undefined {
   }
   try {
     const state = JSON.parse(decoder.decode(readRegular(fd))) as State;
-    return { state, alive: state.status === "running" && state.bootId === bootId() && !tryLockShared(fd) };
+    const present = state.status === "running" && state.bootId === bootId();
+    // a program may outlive a monitor that was killed: it can take away the signal that would end it then
+    return { state, alive: present && (!tryLockShared(fd) || isRunning(state)) };
   } catch (error) {
     // cut short by a full /run: the container is judged by what else is known of it
     if (error instanceof SyntaxError) return undefined;

@@ -1,5 +1,4 @@
 import { isErrno } from "../linux/errno.ts";
-import { EngineError } from "../linux/errors.ts";
 import { close, O, open, read } from "../linux/file.ts";
 import { isRunning } from "./liveness.ts";
 import type { Paths } from "./paths.ts";
@@ -52,7 +51,7 @@ export async function readLogs(
     for (const entry of past.slice(-(tail ?? 0))) take(entry);
     while (options.follow) {
       // looked at before the file is: what the end of the container still wrote is then read too
-      const running = isRunning(readState(paths, record.name));
+      const running = isRunning(readState(paths, record));
       reader.drain((entry) => wanted(entry) && take(entry));
       if (!running) break;
       await Bun.sleep(options.pause);
@@ -79,17 +78,20 @@ class LineReader {
           ? Buffer.concat([this.rest, this.buffer.subarray(0, got)])
           : this.buffer.subarray(0, got);
       const end = data.lastIndexOf(10);
-      for (const line of decoder.decode(data.subarray(0, end + 1)).split("\n"))
-        if (line !== "") take(parseEntry(line));
+      for (const line of decoder.decode(data.subarray(0, end + 1)).split("\n")) {
+        const entry = line === "" ? undefined : parseEntry(line);
+        if (entry) take(entry);
+      }
       this.rest = data.slice(end + 1);
     }
   }
 }
 
-function parseEntry(line: string): LogEntry {
+/** Undefined for a line that is none, as a full disk or a power cut leaves one: the others are to be read all the same. */
+function parseEntry(line: string): LogEntry | undefined {
   try {
     return JSON.parse(line) as LogEntry;
   } catch {
-    throw new EngineError(`the log holds a damaged line: ${line.slice(0, 80)}`, 1);
+    return undefined;
   }
 }

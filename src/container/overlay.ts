@@ -53,10 +53,12 @@ function escapeOption(path: string): string {
   return path.replace(/[\\:,]/g, "\\$&");
 }
 
-/** Unmounts `merged`, and removes the container's layer. */
-export function removeOverlay(paths: Paths, id: string): void {
-  unmountOverlay(paths, id);
-  removeTree(paths.overlay(id));
+/**
+ * Lets a layer that was once mounted `volatile` be mounted again: the kernel marks it, since after a crash of the machine it
+ * may not be whole (filesystems/overlayfs, "Volatile mount"). Ours goes with its program, and is of this boot.
+ */
+export function forgetVolatile(paths: Paths, id: string): void {
+  removeTree(`${paths.work(id)}/work/incompat`);
 }
 
 /** Unmounts `merged`, as often as it is mounted: those who were killed while it was may have left it so more than once. */
@@ -74,6 +76,7 @@ export function unmountOverlay(paths: Paths, id: string): void {
  */
 export function openMerged(paths: Paths, id: string, layers: readonly string[]): number {
   unmountOverlay(paths, id);
+  forgetVolatile(paths, id);
   mountOverlay(paths, id, layers, false);
   try {
     const merged = open(paths.merged(id), O.PATH | O.DIRECTORY);

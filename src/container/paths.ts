@@ -1,5 +1,10 @@
 import { mkdirAll } from "../linux/file.ts";
 
+/** A container's group, from the root of each cgroup tree. */
+export function cgroupsPathOf(id: string): string {
+  return `/mydocker-${id}`;
+}
+
 /** Where everything is kept (DESIGN, "State on disk"). `root` outlives a boot, `run` does not. */
 export class Paths {
   constructor(

@@ -2,15 +2,11 @@ import { isErrno } from "../linux/errno.ts";
 import { EngineError } from "../linux/errors.ts";
 import { close, readlinkIfAny, unlinkIfAny } from "../linux/file.ts";
 import { listFolder, removeTree } from "../linux/folder.ts";
-import { groupFolders } from "../runtime/cgroup/group.ts";
-import { cgroupLayout } from "../runtime/cgroup/layout.ts";
-import { removeGroup } from "../runtime/cgroup/remove.ts";
 import { MESSAGE } from "../runtime/wire.ts";
-import { signalContainer } from "./kill.ts";
 import { isRunning } from "./liveness.ts";
-import { removeOverlay } from "./overlay.ts";
 import type { Paths } from "./paths.ts";
 import { type ContainerRecord, readJson } from "./record.ts";
+import { clearRemains, killGroup } from "./remains.ts";
 import type { Running } from "./start.ts";
 import { findId, listIds, readState, tryLock, waitForLock } from "./store.ts";
 
@@ -22,8 +18,8 @@ import { findId, listIds, readState, tryLock, waitForLock } from "./store.ts";
 export function dispose(paths: Paths, id: string, patience?: number): void {
   const names = namesOf(paths, id);
   unlinkIfAny(paths.record(id));
-  removeGroup(groupFolders(cgroupLayout(), `/mydocker-${id}`), patience);
-  removeOverlay(paths, id);
+  clearRemains(paths, id, undefined, patience);
+  removeTree(paths.overlay(id));
   for (const name of names) {
     removeTree(paths.runFolder(name));
     unlinkIfAny(paths.name(name));
@@ -33,12 +29,7 @@ export function dispose(paths: Paths, id: string, patience?: number): void {
 
 /** The names that point to an id: the record's, or where that is gone or damaged, whatever links there. */
 function namesOf(paths: Paths, id: string): string[] {
-  let recorded: string | undefined;
-  try {
-    recorded = readJson<ContainerRecord>(paths.record(id))?.name;
-  } catch {
-    recorded = undefined;
-  }
+  const recorded = recordIfAny(paths, id)?.name;
   const candidates = recorded === undefined ? listFolder(paths.names).map((entry) => entry.name) : [recorded];
   return candidates.filter((name) => readlinkIfAny(paths.name(name)) === id);
 }
@@ -46,6 +37,7 @@ function namesOf(paths: Paths, id: string): string[] {
 /** Removes a container by id, name or prefix: a stopped one, or with `force` a running one after killing it. */
 export async function removeContainer(paths: Paths, reference: string, force: boolean): Promise<void> {
   const id = findId(paths, reference);
+  if (!force) refuseRunning(paths, id);
   const lock = tryLock(paths, id) ?? (await lockForRemoval(paths, id, force));
   try {
     dispose(paths, id);
@@ -55,34 +47,63 @@ export async function removeContainer(paths: Paths, reference: string, force: bo
 }
 
 /**
- * The end of a container that goes with its program: takes it out of the records, so that its name is free and nobody
- * sees it any more. Its monitor, who still holds the lock, removes the rest when nobody waits.
+ * The end of a run that this client was attached to. A container that goes with its program is taken out of the records, so
+ * that its name is free and nobody sees it any more; its monitor, who still holds the lock, removes the rest when nobody
+ * waits. Where the monitor was killed (`lost`), its part is ours.
  */
-export function removeEnded(paths: Paths, { container, shim }: Running): void {
-  const { id, name } = container.record;
+export async function settleEnd(paths: Paths, { container, shim }: Running, lost: boolean): Promise<void> {
+  const { id, name, autoRemove } = container.record;
+  if (lost) return settleLost(paths, id, autoRemove);
+  if (!autoRemove) return;
   unlinkIfAny(paths.record(id));
-  removeTree(paths.runFolder(name));
-  unlinkIfAny(paths.name(name));
+  // a client that was kept from its work may find the name in other hands
+  if (readlinkIfAny(paths.name(name)) === id) {
+    removeTree(paths.runFolder(name));
+    unlinkIfAny(paths.name(name));
+  }
   shim.tell(shim.control, MESSAGE.done);
 }
 
+async function settleLost(paths: Paths, id: string, autoRemove: boolean): Promise<void> {
+  try {
+    const lock = await lockForRemoval(paths, id, true);
+    if (autoRemove) dispose(paths, id);
+    else clearRemains(paths, id, undefined);
+    close(lock);
+  } catch (error) {
+    // somebody else has removed it
+    if (!(error instanceof EngineError)) throw error;
+  }
+}
+
+function refuseRunning(paths: Paths, id: string): void {
+  const record = recordIfAny(paths, id);
+  if (record && isRunning(readState(paths, record)))
+    throw new EngineError(
+      `cannot remove container ${record.name}: it is running; stop it first or use 'rm -f'`,
+      1,
+    );
+}
+
+/** Kills the container's processes again and again: one may be about to be started. */
 async function lockForRemoval(paths: Paths, id: string, force: boolean): Promise<number> {
-  const name = recordedName(paths, id);
-  const state = name === undefined ? undefined : readState(paths, name);
-  if (!force && isRunning(state))
-    throw new EngineError(`cannot remove container ${name}: it is running; stop it first or use 'rm -f'`, 1);
-  if (force) signalContainer(state, 9);
-  const lock = await waitForLock(paths, id, 10);
+  const kill = (): boolean => {
+    if (force) killGroup(id);
+    return false;
+  };
+  kill();
+  const lock = await waitForLock(paths, id, 10, kill);
   if (lock !== undefined) return lock;
   throw new EngineError(
-    `cannot remove container ${name ?? id}: another command is busy with it, or its processes do not end`,
+    `cannot remove container ${recordIfAny(paths, id)?.name ?? id}: another command is busy with it, or its processes do not end`,
     1,
   );
 }
 
-function recordedName(paths: Paths, id: string): string | undefined {
+/** The record of a container; undefined where there is none that can be read. */
+function recordIfAny(paths: Paths, id: string): ContainerRecord | undefined {
   try {
-    return readJson<ContainerRecord>(paths.record(id))?.name;
+    return readJson<ContainerRecord>(paths.record(id));
   } catch {
     return undefined;
   }
@@ -93,17 +114,17 @@ const GARBAGE_PATIENCE = 1;
 
 /**
  * Removes what creations and removals that were killed half-way have left: folders without a record whose lock
- * nobody holds. Never touches a container.
+ * nobody holds, and containers that should have gone with their program. Never touches another container.
  */
 export function collectGarbage(paths: Paths): void {
   for (const id of listIds(paths)) {
-    if (readJsonSafely(paths, id)) continue;
+    if (!isGarbage(paths, id)) continue;
     try {
       const lock = tryLock(paths, id);
       if (lock === undefined) continue;
       // between the look and the lock its creator may have finished
       try {
-        if (!readJsonSafely(paths, id)) dispose(paths, id, GARBAGE_PATIENCE);
+        if (isGarbage(paths, id)) dispose(paths, id, GARBAGE_PATIENCE);
       } finally {
         close(lock);
       }
@@ -114,11 +135,12 @@ export function collectGarbage(paths: Paths): void {
   }
 }
 
-/** Whether there is a record, be it damaged. */
-function readJsonSafely(paths: Paths, id: string): boolean {
+/** Whether a folder is one of those, provided that nobody holds its lock. A damaged record is somebody's, not garbage. */
+function isGarbage(paths: Paths, id: string): boolean {
   try {
-    return readJson(paths.record(id)) !== undefined;
+    const record = readJson<ContainerRecord>(paths.record(id));
+    return record === undefined || (record.autoRemove && !isRunning(readState(paths, record)));
   } catch {
-    return true;
+    return false;
   }
 }

@@ -1,14 +1,12 @@
 import { EngineError } from "../linux/errors.ts";
-import { close, mkdirAll } from "../linux/file.ts";
+import { close, mkdirAll, unlinkIfAny } from "../linux/file.ts";
 import { exists } from "../linux/stat.ts";
-import { groupFolders } from "../runtime/cgroup/group.ts";
-import { cgroupLayout } from "../runtime/cgroup/layout.ts";
-import { removeGroup } from "../runtime/cgroup/remove.ts";
 import { MESSAGE } from "../runtime/wire.ts";
 import { writeProvided } from "./etc.ts";
 import { isRunning } from "./liveness.ts";
-import { unmountOverlay } from "./overlay.ts";
+import { forgetVolatile } from "./overlay.ts";
 import type { Paths } from "./paths.ts";
+import { clearRemains } from "./remains.ts";
 import { resourcesOf } from "./spec.ts";
 import { type Running, startContainer } from "./start.ts";
 import { findId, readContainer, readState, waitForLock } from "./store.ts";
@@ -23,17 +21,18 @@ export async function startStopped(
 ): Promise<Running | undefined> {
   const container = readContainer(paths, findId(paths, reference));
   const { record, spec } = container;
-  if (isRunning(readState(paths, record.name))) return undefined;
+  if (isRunning(readState(paths, record))) return undefined;
   if (!exists(paths.run)) paths.make();
   // the monitor of a run that has just ended may still be unmounting
-  const startedByAnother = (): boolean => isRunning(readState(paths, record.name));
+  const startedByAnother = (): boolean => isRunning(readState(paths, record));
   const lock = await waitForLock(paths, record.id, 10, startedByAnother);
   if (lock === undefined) {
     if (startedByAnother()) return undefined;
     throw new EngineError(`cannot start container ${record.name}: another command is busy with it`, 1);
   }
   try {
-    clearLastRun(paths, record.id, spec.linux.cgroupsPath);
+    clearRemains(paths, record.id, record.name);
+    forgetVolatile(paths, record.id);
     for (const { source } of record.volumes) if (!exists(source)) mkdirAll(source, 0o755);
     const running = startContainer(paths, {
       record,
@@ -49,15 +48,11 @@ export async function startStopped(
       provide: () => writeProvided(paths, record.id, spec.hostname, undefined),
       keep: () => {},
     });
+    // what it says is of the run before
+    unlinkIfAny(paths.exit(record.id));
     running.shim.tell(running.shim.control, MESSAGE.commit);
     return running;
   } finally {
     close(lock);
   }
-}
-
-/** Removes what a run whose monitor was killed has left: its mount, and its groups with the last process in them. */
-function clearLastRun(paths: Paths, id: string, cgroupsPath: string): void {
-  unmountOverlay(paths, id);
-  removeGroup(groupFolders(cgroupLayout(), cgroupsPath));
 }

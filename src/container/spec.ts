@@ -3,7 +3,7 @@ import { DEFAULT_DEVICE_RULES } from "../runtime/cgroup/devices.ts";
 import type { Mount, Namespace, Process, Resources, Spec } from "../runtime/spec.ts";
 import { PROVIDED } from "./etc.ts";
 import { MASKED, READONLY, throttleFolders } from "./masked.ts";
-import type { Paths } from "./paths.ts";
+import { cgroupsPathOf, type Paths } from "./paths.ts";
 import type { ContainerRecord, Limits } from "./record.ts";
 import type { Identity } from "./user.ts";
 
@@ -76,7 +76,7 @@ export function makeSpec(paths: Paths, record: ContainerRecord, hostname: string
     hostname,
     mounts: allMounts(paths, record),
     linux: {
-      cgroupsPath: `/mydocker-${record.id}`,
+      cgroupsPath: cgroupsPathOf(record.id),
       namespaces: namespacesOf(record),
       resources: resourcesOf(record.limits),
       maskedPaths: [...MASKED, ...throttleFolders()],

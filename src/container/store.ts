@@ -1,11 +1,15 @@
 import { isErrno } from "../linux/errno.ts";
 import { EngineError } from "../linux/errors.ts";
-import { close, lock, O, open, readlinkIfAny } from "../linux/file.ts";
+import { close, lock, O, open, readlinkIfAny, readTextIfAny, tryLockShared } from "../linux/file.ts";
 import { listFolder } from "../linux/folder.ts";
+import { bootId, startTime } from "../linux/process.ts";
 import { exists } from "../linux/stat.ts";
+import { groupFolders } from "../runtime/cgroup/group.ts";
+import { cgroupLayout } from "../runtime/cgroup/layout.ts";
+import { groupMembers } from "../runtime/cgroup/remove.ts";
 import type { Spec } from "../runtime/spec.ts";
-import { sight } from "./liveness.ts";
-import type { Paths } from "./paths.ts";
+import { isRunning, sight } from "./liveness.ts";
+import { cgroupsPathOf, type Paths } from "./paths.ts";
 import {
   type Container,
   type ContainerRecord,
@@ -81,20 +85,72 @@ function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** The state of a container by its name in /run; undefined after a boot, or where it was never started. */
-export function readState(paths: Paths, name: string): State | undefined {
-  return sight(paths, name)?.state;
+/** The state of a container; undefined where it does not run and /run knows nothing of it (after a boot). */
+export function readState(paths: Paths, record: ContainerRecord): State | undefined {
+  const seen = sight(paths, record.name);
+  return seen?.state.id === record.id ? seen.state : lostState(paths, record);
 }
 
 /** The containers that run now, told by the locks of their monitors. */
 export function listRunning(paths: Paths): Listed[] {
   const listed: Listed[] = [];
-  for (const entry of listFolder(paths.run)) {
-    if (!NAME.test(entry.name)) continue;
-    const seen = sight(paths, entry.name);
+  const known = new Set<string>();
+  for (const { name } of listFolder(paths.run)) {
+    if (!NAME.test(name)) continue;
+    const seen = sight(paths, name);
     if (seen?.alive) listed.push({ state: seen.state });
+    if (seen) known.add(name);
+  }
+  for (const { name } of listFolder(paths.names)) {
+    if (known.has(name)) continue;
+    const state = lostStateOf(paths, name);
+    if (state) listed.push({ state });
   }
   return listed.sort(newestFirst);
+}
+
+function lostStateOf(paths: Paths, name: string): State | undefined {
+  const id = readlinkIfAny(paths.name(name));
+  if (id === undefined || !ID.test(id) || !isHeld(paths, id)) return undefined;
+  try {
+    const record = readJson<ContainerRecord>(paths.record(id));
+    return record && lostState(paths, record);
+  } catch {
+    // `ps -a` says of a damaged record that it is one
+    return undefined;
+  }
+}
+
+/**
+ * The state of a container that runs although what /run said of it was lost or cut short: its monitor holds the lock on
+ * its folder, and pid 1 of its pid namespace is in its group.
+ */
+function lostState(paths: Paths, record: ContainerRecord): State | undefined {
+  if (!isHeld(paths, record.id)) return undefined;
+  const group = groupFolders(cgroupLayout(), cgroupsPathOf(record.id))[0] ?? "";
+  const pid = groupMembers(group).find((member) => isFirst(member));
+  const started = pid === undefined ? undefined : startTime(pid);
+  if (pid === undefined || started === undefined) return undefined;
+  const running = { pid: String(pid), status: "running", startedAt: record.created } as const;
+  return { ...stateOf(record), ...running, bootId: bootId(), startTime: started };
+}
+
+/** Whether a process is pid 1 of a pid namespace below ours (proc(5), NSpid). */
+function isFirst(pid: number): boolean {
+  return /^NSpid:.*\t1$/m.test(readTextIfAny(`/proc/${pid}/status`) ?? "");
+}
+
+/** Whether somebody holds the lock on a container's folder. */
+function isHeld(paths: Paths, id: string): boolean {
+  try {
+    const fd = open(paths.container(id), O.RDONLY | O.DIRECTORY);
+    const free = tryLockShared(fd);
+    close(fd);
+    return !free;
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return false;
+    throw error;
+  }
 }
 
 /** Every container, running or not, with its present state. */
@@ -126,6 +182,8 @@ export function presentState(paths: Paths, record: ContainerRecord): State {
   const seen = sight(paths, record.name);
   const mine = seen?.state.id === record.id ? seen.state : undefined;
   if (mine && (mine.status !== "running" || seen?.alive)) return mine;
+  const lost = mine ? undefined : lostState(paths, record);
+  if (lost) return lost;
   const exit = readExit(paths, record.id);
   const ended = exit !== undefined && exit.finishedAt > (mine?.startedAt ?? "");
   return {
@@ -198,5 +256,18 @@ export async function waitForLock(
     const fd = tryLock(paths, id);
     if (fd !== undefined || performance.now() > end || enough()) return fd;
     await Bun.sleep(pause);
+  }
+}
+
+/** Waits up to `seconds` for a run to be over: its program gone, and the lock ours. Undefined where it is not. */
+export async function waitForEnd(paths: Paths, state: State, seconds: number): Promise<number | undefined> {
+  const end = performance.now() + seconds * 1000;
+  for (;;) {
+    const fd = await waitForLock(paths, state.id, (end - performance.now()) / 1000);
+    if (fd === undefined || !isRunning(state)) return fd;
+    // its monitor was killed and it was not
+    close(fd);
+    if (performance.now() > end) return undefined;
+    await Bun.sleep(10);
   }
 }

@@ -1,6 +1,8 @@
-import { isErrno } from "../linux/errno.ts";
+import { SysError } from "../linux/errno.ts";
 import { EngineError } from "../linux/errors.ts";
-import { close, O, openIn, readAll } from "../linux/file.ts";
+import { close, O, open, openIn, readAll } from "../linux/file.ts";
+import { fdPath } from "../linux/mount.ts";
+import { fstat, isKernels, isRegular } from "../linux/stat.ts";
 
 /** Who a process is: ids for the kernel, and the home folder for its environment. */
 export interface Identity {
@@ -69,21 +71,23 @@ export function resolveUserIn(root: number, user: string): Identity {
 
 const decoder = new TextDecoder();
 
+/**
+ * A file of the container's own, read by the host's root: so it must be a plain one, on a file system that only stores
+ * (opening a device or a file of /proc can do something), and is first opened as a path, which does nothing. What is none
+ * counts as empty.
+ */
 function readIn(root: number, path: string): string {
-  let fd: number;
+  let place: number | undefined;
+  let fd: number | undefined;
   try {
-    // not to wait for the writer of a FIFO that an image put there
-    fd = openIn(root, path, O.RDONLY | O.NONBLOCK);
-  } catch (error) {
-    if (isErrno(error, "ENOENT", "ENOTDIR", "ELOOP", "EACCES", "ENXIO")) return "";
-    throw error;
-  }
-  try {
+    place = openIn(root, path, O.PATH);
+    if (!isRegular(fstat(place)) || isKernels(place)) return "";
+    fd = open(fdPath(place), O.RDONLY | O.NONBLOCK | O.NOCTTY);
     return decoder.decode(readAll(fd, LIMIT));
   } catch (error) {
-    if (isErrno(error, "EISDIR", "EAGAIN", "EFBIG")) return "";
+    if (error instanceof SysError) return "";
     throw error;
   } finally {
-    close(fd);
+    for (const one of [place, fd]) if (one !== undefined) close(one);
   }
 }

@@ -1,6 +1,6 @@
 import { isErrno } from "./errno.ts";
 import { AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW } from "./file.ts";
-import { check, cstr, SYS, syscall } from "./libc.ts";
+import { check, cstr, library, SYS, syscall } from "./libc.ts";
 
 export const S_IFMT = 0o170000;
 export const S_IFSOCK = 0o140000;
@@ -93,6 +93,18 @@ export function exists(path: string): boolean {
 
 export function isDirectory(stat: Stat): boolean {
   return (stat.mode & S_IFMT) === S_IFDIR;
+}
+
+/** /proc and /sys, by their magic numbers (statfs(2)). */
+const PROC_SUPER_MAGIC = 0x9fa0;
+const SYSFS_MAGIC = 0x62656572;
+const statfs = library({ fstatfs: "ipi" });
+
+/** Whether what is open lies on /proc or /sys, where reading can do something (fstatfs(2)). */
+export function isKernels(fd: number): boolean {
+  const answer = new Uint32Array(64);
+  check(statfs().fstatfs(fd, answer), "fstatfs", `fd ${fd}`);
+  return answer[0] === PROC_SUPER_MAGIC || answer[0] === SYSFS_MAGIC;
 }
 
 export function isRegular(stat: Stat): boolean {

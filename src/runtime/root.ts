@@ -145,7 +145,8 @@ class Masks {
 
   hide(path: string): void {
     ifThere(this.root, path, (fd) => {
-      if (!isDirectory(fstat(fd))) rebind(this.nullDevice(), fd, 0, 0, false);
+      // read-only: the node is the host's, and its mode and owner must not be the container's to change
+      if (!isDirectory(fstat(fd))) rebind(this.nullDevice(), fd, MOUNT_ATTR.RDONLY, 0, false);
       else if (this.emptied !== undefined) rebind(this.emptied, fd, 0, 0, false);
       else {
         mount("tmpfs", fdPath(fd), "tmpfs", MS.RDONLY | MS.NOSUID | MS.NODEV | MS.NOEXEC, "size=0k");

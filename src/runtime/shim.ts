@@ -1,6 +1,7 @@
 import { errnoName, errnoWords } from "../linux/errno.ts";
 import { EngineError } from "../linux/errors.ts";
 import { close, dupFrom, memfd, O, open, sealAll, writeAll } from "../linux/file.ts";
+import { cloneTree, fdPath, MOUNT_ATTR, setMountAttributes } from "../linux/mount.ts";
 import { spawn, waitFor } from "../linux/process.ts";
 import { messagePair, receive, send } from "../linux/socket.ts";
 import { encodeOrders, type Orders } from "./orders.ts";
@@ -73,7 +74,9 @@ export class ShimProcess {
       given.set(FD[name], fds[name] === undefined ? nothing : above(dupFrom(fds[name], ABOVE)));
     if ((begin.flags & FLAG.attached) === 0) for (const fd of [0, 1, 2]) given.set(fd, nothing);
     const environment = [`LD_PRELOAD=/proc/self/fd/${FD.preload}`];
-    const pid = spawn("/proc/self/exe", ["mydocker"], environment, given);
+    const program = above(ownExecutable());
+    const pid = spawn(fdPath(program), ["mydocker"], environment, given);
+    close(program);
     for (const fd of new Set(given.values())) if (fd !== orders) close(fd);
     const process = new ShimProcess(pid, control, channel, orders);
     process.tell(control, MESSAGE.begin, ROLE[begin.role], begin.flags, begin.cloneFlags);
@@ -143,6 +146,21 @@ function above(fd: number): number {
   const higher = dupFrom(fd, ABOVE);
   close(fd);
   return higher;
+}
+
+/**
+ * Our own executable, on a read-only mount that is nowhere: a container can reach what its first process was started from
+ * (`/proc/self/exe`, before and without its own program), and must not change the host's file (CVE-2019-5736).
+ */
+function ownExecutable(): number {
+  const file = open("/proc/self/exe", O.PATH);
+  try {
+    const tree = cloneTree(file, false);
+    setMountAttributes(tree, MOUNT_ATTR.RDONLY, 0, false);
+    return tree;
+  } finally {
+    close(file);
+  }
 }
 
 /** The embedded shim in a sealed memfd: nobody can change it between here and the loader. */

@@ -90,11 +90,11 @@ export async function until<T>(look: () => T | Promise<T>, what: string, seconds
 
 /** Removes every container of the test that has just run, and says if that leaves anything. */
 async function cleanUp(): Promise<void> {
-  const { stdout } = await mydocker(["ps", "-aq"]);
-  const ids = stdout.split("\n").filter((id) => id !== "");
-  if (ids.length > 0) await mydocker(["rm", "-f", ...ids]);
+  const listed = await mydocker(["ps", "-aq"]);
+  const ids = listed.stdout.split("\n").filter((id) => id !== "");
+  const removed = ids.length > 0 ? await mydocker(["rm", "-f", ...ids]) : listed;
   await until(() => leftovers().length === 0, "nothing to be left").catch(() => {
-    throw new Error(`left behind: ${leftovers().join("; ")}`);
+    throw new Error(`left behind: ${leftovers().join("; ")} ${removed.stderr}`);
   });
 }
 

@@ -1,7 +1,7 @@
 import { attach } from "../../container/attach.ts";
 import { type RunOptions, runContainer } from "../../container/create.ts";
 import type { Limits, NetworkMode } from "../../container/record.ts";
-import { removeEnded } from "../../container/remove.ts";
+import { settleEnd } from "../../container/remove.ts";
 import { EngineError } from "../../linux/errors.ts";
 import { print } from "../../linux/process.ts";
 import { isTerminal } from "../../linux/tty.ts";
@@ -93,7 +93,7 @@ async function run(input: Parsed): Promise<number> {
   }
   const end = await attach(running.shim, running.attachment);
   if (end.exitCode === undefined) return 0;
-  if (options.autoRemove) removeEnded(paths, running);
+  await settleEnd(paths, running, end.lost);
   return end.exitCode;
 }
 

@@ -1,5 +1,5 @@
 import { attach } from "../../container/attach.ts";
-import { removeEnded } from "../../container/remove.ts";
+import { settleEnd } from "../../container/remove.ts";
 import { startStopped } from "../../container/restart.ts";
 import { EngineError } from "../../linux/errors.ts";
 import type { Command, Parsed } from "../command.ts";
@@ -42,6 +42,6 @@ async function run(input: Parsed): Promise<number> {
   if (!running)
     throw new EngineError(`container ${name} runs already; 'mydocker logs -f ${name}' shows its output`, 1);
   const end = await attach(running.shim, running.attachment);
-  if (end.exitCode !== undefined && running.container.record.autoRemove) removeEnded(paths, running);
+  if (end.exitCode !== undefined) await settleEnd(paths, running, end.lost);
   return end.exitCode ?? 0;
 }

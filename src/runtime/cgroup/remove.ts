@@ -36,24 +36,35 @@ function removeFolder(folder: string): boolean {
   }
 }
 
-/** Kills every process in the group, and removes the groups below it. */
-function killMembers(folder: string): void {
+/** Kills every process in a group's folder, and removes the groups below it. No error where there is no such group. */
+export function killMembers(folder: string): void {
   for (const { name, type } of listFolder(folder)) {
     if (type !== DT_DIR) continue;
     const inner = `${folder}/${name}`;
     killMembers(inner);
     removeFolder(inner);
   }
-  for (const pid of members(folder)) {
-    const pidfd = openPidfd(Number(pid));
+  for (const pid of groupMembers(folder)) {
+    const pidfd = openPidfd(pid);
     if (pidfd === undefined) continue;
     // the descriptor is of the member only if its number is listed still
-    if (members(folder).includes(pid)) signalPidfd(pidfd, SIGKILL);
+    if (groupMembers(folder).includes(pid)) signalPidfd(pidfd, SIGKILL);
     close(pidfd);
   }
 }
 
-function members(folder: string): string[] {
-  const listed = readTextIfAny(`${folder}/cgroup.procs`) ?? "";
-  return listed.split("\n").filter((pid) => pid !== "" && pid !== "0");
+/** The pids of the processes in a group's folder; none where there is no such group. */
+export function groupMembers(folder: string): number[] {
+  let listed: string;
+  try {
+    listed = readTextIfAny(`${folder}/cgroup.procs`) ?? "";
+  } catch (error) {
+    // removed between the opening and the reading
+    if (!isErrno(error, "ENODEV")) throw error;
+    listed = "";
+  }
+  return listed
+    .split("\n")
+    .map(Number)
+    .filter((pid) => pid > 0);
 }
