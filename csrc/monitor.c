@@ -108,12 +108,19 @@ static int run_undo(void) {
   return left;
 }
 
-// What the client decides about a program that has ended already.
-static void await_fate(enum fate *fate) {
+// Whether something has come from the client, or it is gone, within so many milliseconds.
+static int client_answers(int milliseconds) {
+  struct pollfd client = {FD_CONTROL, POLLIN, 0};
+  struct timespec most = {milliseconds / 1000, milliseconds % 1000 * 1000000L};
+  return SYS(ppoll, &client, 1, &most, 0, 8) > 0;
+}
+
+// What the client decides about a program that has ended already. One that does not answer, as it was stopped or hangs,
+// is as good as gone.
+static void await_fate(enum fate *fate, int milliseconds) {
   struct message message;
   while (*fate == FATE_OPEN) {
-    int got = receive_message(FD_CONTROL, &message, 0);
-    if (got != 1) *fate = FATE_ABANDONED;
+    if (!client_answers(milliseconds) || receive_message(FD_CONTROL, &message, 0) != 1) *fate = FATE_ABANDONED;
     else if (message.kind == MESSAGE_COMMIT) *fate = FATE_COMMITTED;
     else if (message.kind == MESSAGE_DONE) *fate = FATE_DONE;
   }
@@ -155,30 +162,25 @@ static long remove_tree(int parent, const char *name, int depth) {
   return result ? result : SYS(unlinkat, parent, name, AT_REMOVEDIR);
 }
 
+// Who reads a layer for a commit holds a lock on its folder (src/container/overlay.ts).
 static int remove_folders(void) {
   const char *path = text_of(orders->remove);
   long result = 0;
-  for (uint32_t i = 0; i < orders->remove.count; i++, path = next_text(path)) result |= remove_tree(AT_FDCWD, path, 0);
+  for (uint32_t i = 0; i < orders->remove.count; i++, path = next_text(path)) {
+    long fd = SYS(openat, AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (i == 0) SYS(flock, fd, LOCK_EX);
+    result |= remove_tree(AT_FDCWD, path, 0);
+    SYS(close, fd);
+  }
   return result == 0;
-}
-
-// Whether something has come from the client, or it is gone, within so many milliseconds.
-static int client_answers(int milliseconds) {
-  struct pollfd client = {FD_CONTROL, POLLIN, 0};
-  struct timespec most = {milliseconds / 1000, milliseconds % 1000 * 1000000L};
-  return SYS(ppoll, &client, 1, &most, 0, 8) > 0;
 }
 
 // A container that goes with its program: its client takes record and name away, quickly, and the rest is ours. A client
 // that does not answer is not waited for, and the container is not taken for a running one meanwhile.
 __attribute__((noreturn)) static void remove_container(int code, int left) {
   enum fate fate = FATE_OPEN;
-  int answers = client_answers(200);
-  if (!answers) {
-    write_reports(code);
-    answers = client_answers(2000);
-  }
-  if (answers) await_fate(&fate);
+  if (!client_answers(200)) write_reports(code);
+  await_fate(&fate, 2000);
   if (fate != FATE_DONE || left || !remove_folders()) become_reaper();
   leave(0);
 }
@@ -200,14 +202,18 @@ __attribute__((noreturn)) static void end_before_client(int code, int goes) {
   leave(0);
 }
 
+// In the folder of a container that is being restarted.
+#define RESTARTING "restarting"
+
 // Nobody waits for what comes behind EXITED: unmounting, the groups, and where the container goes with its
 // program, its folders.
 __attribute__((noreturn)) static void end_container(enum fate fate, int code) {
-  int goes = fate == FATE_COMMITTED && has_flag(FLAG_AUTO_REMOVE);
+  // whoever restarts a container wants to find it
+  int goes = fate == FATE_COMMITTED && has_flag(FLAG_AUTO_REMOVE) && SYS(faccessat, FD_SUBJECT, RESTARTING, 0) != 0;
   if (fate == FATE_COMMITTED) {
     if (client_is_behind()) end_before_client(code, goes);
     if (!goes) write_reports(code);
-    send_message(FD_CONTROL, MESSAGE_EXITED, code, 0, 0);
+    send_message(FD_CONTROL, MESSAGE_EXITED, code, goes, 0);
   }
   int left = run_undo();
   // what was only half-made goes; a container that was to be started again stays as it was
@@ -250,6 +256,6 @@ __attribute__((noreturn)) void monitor_main(void) {
   }
   await_orders(FD_CONTROL);
   int code = pump(&stdio, pidfd, (int)pid, &fate);
-  await_fate(&fate);
+  await_fate(&fate, 5000);
   end_container(fate, code);
 }

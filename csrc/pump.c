@@ -30,12 +30,15 @@ static void stop_flow(struct flow *flow) {
   flow->start = flow->end = 0;
 }
 
-// Writes what it can. The reader of the client's stdout going away ends only the copying to it.
+// Writes what it can. A client whose stdout cannot be written is told so; the program goes on.
 static void flush(struct flow *flow) {
   uint32_t length = flow->end - flow->start;
   long wrote = SYS(write, flow->to, flow->data + flow->start, length < STEP ? length : STEP);
   if (wrote > 0) flow->start += (uint32_t)wrote;
-  else if (wrote != -EAGAIN && wrote != -EINTR) stop_flow(flow);
+  else if (wrote != -EAGAIN && wrote != -EINTR) {
+    if (flow != &in) send_message(control, MESSAGE_UNWRITABLE, flow->to, (int32_t)-wrote, 0);
+    stop_flow(flow);
+  }
 }
 
 // Reads a chunk of the program's output, logs it, keeps it for the client. 0 when there is none now.

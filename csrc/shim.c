@@ -20,6 +20,14 @@ void await_orders(int fd) {
   if (orders->magic != ORDERS_MAGIC) leave(125);
 }
 
+// What our caller had closed of 0, 1 and 2 is /dev/null, or other things would get these numbers.
+static void open_standard_streams(void) {
+  long fd;
+  do fd = SYS(openat, AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC, 0);
+  while (fd >= 0 && fd < 3);
+  SYS(close, fd);
+}
+
 // What the loader runs first of all.
 __attribute__((constructor)) static void start(void) {
   struct message message;
@@ -28,6 +36,7 @@ __attribute__((constructor)) static void start(void) {
   if (got != 1 || message.kind != MESSAGE_BEGIN) leave(125);
   // the preloaded library, and what our caller's caller left open
   SYS(close_range, FD_PRELOAD, ~0u, 0);
+  open_standard_streams();
   given_flags = (uint32_t)message.b;
   clone_flags = (uint32_t)message.c;
   if (message.a == ROLE_ENTER) enter_main();

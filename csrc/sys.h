@@ -56,6 +56,7 @@ static inline long sys6(long n, long a, long b, long c, long d, long e, long f) 
 #endif
 #define O_CLOEXEC 02000000
 #define F_SETFD 2
+#define LOCK_EX 2
 #define F_SETFL 4
 #define FD_CLOEXEC 1
 #define CLONE_PARENT 0x00008000

@@ -8,7 +8,8 @@ export function enginePaths(): Paths {
   );
 }
 
-function absolute(path: string): string {
+/** A path of the host, from the current folder where it is relative; without a trailing slash. */
+export function absolute(path: string): string {
   const full = path.startsWith("/") ? path : `${process.cwd()}/${path}`;
   return full.replace(/\/+$/, "") || "/";
 }

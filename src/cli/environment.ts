@@ -1,4 +1,4 @@
-import { readText } from "../linux/file.ts";
+import { readBytes } from "../linux/file.ts";
 import type { Parsed } from "./command.ts";
 import { parseEnv, parseEnvFile } from "./envfile.ts";
 import { UsageError } from "./errors.ts";
@@ -13,8 +13,11 @@ export function readEnvironment(input: Parsed): string[] {
 
 function readEnvFile(file: string): string {
   try {
-    return readText(file);
+    const bytes = readBytes(file);
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch (error) {
+    if (error instanceof TypeError)
+      throw new UsageError(`cannot read --env-file ${file}: invalid utf8 bytes`);
     throw new UsageError(
       `cannot read --env-file ${file}: ${error instanceof Error ? error.message : String(error)}`,
     );

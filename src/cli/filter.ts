@@ -48,6 +48,8 @@ function testFor(paths: Paths, key: string, value: string): Test {
         throw new UsageError(`invalid filter 'status=${value}': it is one of ${[...STATUSES].join(", ")}`);
       return (state) => statusOf(state) === value || state.status === value;
     case "exited":
+      if (!/^-?[0-9]+$/.test(value))
+        throw new UsageError(`invalid filter 'exited=${value}': it is an exit code`);
       return (state) => statusOf(state) === "exited" && String(state.exitCode) === value;
     case "ancestor":
       return (state) =>

@@ -1,5 +1,5 @@
 import type { Paths } from "../container/paths.ts";
-import { findImage, imageName, type ListedImage, listImages } from "../image/store.ts";
+import { findImage, imageName, type ListedImage, listImages, repositoryAndTag } from "../image/store.ts";
 import { localTime } from "../linux/time.ts";
 import { humanDuration, humanSize } from "./units.ts";
 
@@ -18,9 +18,10 @@ export const IMAGE_HEADERS: Record<string, string> = {
 export function imageRow(image: ListedImage, whole: boolean): Record<string, string> {
   const created = image.created === undefined ? undefined : Date.parse(image.created);
   const id = image.id ?? "";
+  const [repository, tag] = repositoryAndTag(image.name);
   return {
-    Repository: image.name,
-    Tag: "latest",
+    Repository: repository,
+    Tag: tag,
     ID: whole ? id : id.replace(/^sha256:/, "").slice(0, 12),
     CreatedAt: created === undefined ? "" : localTime(created),
     CreatedSince: created === undefined ? "" : `${humanDuration(Date.now() - created)} ago`,
@@ -38,7 +39,7 @@ export function inspectImage(paths: Paths, reference: string): object | undefine
   const image = findImage(paths.root, listed.name);
   return {
     Id: image?.id ?? listed.id ?? "",
-    RepoTags: [`${listed.name}:latest`],
+    RepoTags: [repositoryAndTag(listed.name).join(":")],
     Created: listed.created ?? "",
     Architecture: process.arch === "x64" ? "amd64" : process.arch,
     Os: "linux",

@@ -12,19 +12,21 @@ export function parseSize(text: string): number {
   return size;
 }
 
-/** --memory in bytes; Docker's minimum is 6 MB. */
-export function parseMemory(text: string): number {
+/** --memory in bytes; Docker's minimum is 6 MB. Zero is no limit, here and below, as with Docker. */
+export function parseMemory(text: string): number | undefined {
   const size = parseSize(text);
+  if (size === 0) return undefined;
   if (size < MINIMUM_MEMORY)
     throw new UsageError(`invalid memory limit '${text}': minimum memory limit allowed is 6MB`);
   return size;
 }
 
 /** --cpus as billionths of a CPU, between 0.01 and the number of CPUs. */
-export function parseCpus(text: string, available: number): number {
+export function parseCpus(text: string, available: number): number | undefined {
   if (!/^[0-9]+(\.[0-9]+)?$|^\.[0-9]+$/.test(text))
     throw new UsageError(`invalid number of CPUs '${text}': use a number such as 1.5`);
   const cpus = Number(text);
+  if (cpus === 0) return undefined;
   if (cpus < 0.01 || cpus > available)
     throw new UsageError(
       `invalid number of CPUs '${text}': range of CPUs is from 0.01 to ${available}.00, as there are only ${available} CPUs available`,
@@ -33,10 +35,11 @@ export function parseCpus(text: string, available: number): number {
 }
 
 /** --cpu-shares: 2 to 262144, what the kernel takes. */
-export function parseShares(text: string): number {
+export function parseShares(text: string): number | undefined {
   const shares = Number(text);
   if (!/^[0-9]+$/.test(text))
     throw new UsageError(`invalid CPU shares '${text}': use a whole number such as 512`);
+  if (shares === 0) return undefined;
   if (shares < 2 || shares > 262144)
     throw new UsageError(`invalid CPU shares '${text}': the minimum is 2, the maximum 262144`);
   return shares;

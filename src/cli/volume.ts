@@ -1,6 +1,13 @@
 import type { Volume } from "../container/record.ts";
 import { UsageError } from "./errors.ts";
 
+/** What may be mounted over in /proc, as runc has it: files that only tell numbers (lxcfs). */
+const OVER_PROC = new Set(
+  ["cpuinfo", "diskstats", "meminfo", "stat", "swaps", "uptime", "loadavg", "slabinfo"].map(
+    (name) => `/proc/${name}`,
+  ),
+);
+
 const PROPAGATIONS = new Set(["private", "rprivate", "slave", "rslave", "shared", "rshared"]);
 
 /** -v HOST:CONTAINER[:OPTIONS]. HOST is absolute, or starts with `.` and is below `cwd`. */
@@ -16,6 +23,8 @@ export function parseVolume(text: string, cwd: string): Volume {
   if (!destination.startsWith("/")) throw wrong("the folder in the container must be an absolute path");
   const target = normalize(destination);
   if (target === "/") throw wrong("the destination can't be '/'");
+  if (/^\/proc(\/|$)/.test(target) && !OVER_PROC.has(target))
+    throw wrong("the destination can't be in /proc, which is the kernel's");
   return {
     source: normalize(source.startsWith("/") ? source : `${cwd}/${source}`),
     destination: target,

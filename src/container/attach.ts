@@ -1,3 +1,6 @@
+import { errnoName, errnoWords } from "../linux/errno.ts";
+import { EngineError } from "../linux/errors.ts";
+import { exitNow, print } from "../linux/process.ts";
 import { SIGNALS } from "../linux/signals.ts";
 import { readable } from "../linux/socket.ts";
 import { copyWindowSize, makeRaw } from "../linux/tty.ts";
@@ -10,7 +13,12 @@ export interface AttachEnd {
   readonly exitCode: number | undefined;
   /** The monitor was killed: nobody saw the end of the program, and nobody has cleaned up. */
   readonly lost: boolean;
+  /** The container goes with its program, and its monitor waits for us to take it out of the records. */
+  readonly goes: boolean;
 }
+
+/** The user has left the program running. */
+const LEFT: AttachEnd = { exitCode: undefined, lost: false, goes: false };
 
 /** What the client passes on to the program; those of a terminal come through the terminal instead. */
 const FORWARDED = [
@@ -23,7 +31,10 @@ const FORWARDED = [
   "SIGALRM",
   "SIGCONT",
   "SIGTSTP",
+  "SIGWINCH",
 ] as const;
+/** After so many of these two the person wants to get away, whatever the program makes of them. */
+const ENOUGH = 3;
 /** What ends a client on a terminal: the terminal is put back first, the program goes on. */
 const ENDING = ["SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM"] as const;
 
@@ -43,8 +54,7 @@ export function prepareAttach(
   stdin: boolean,
 ): Attachment {
   if (!terminal) {
-    for (const name of FORWARDED)
-      process.on(name, () => shim.tell(shim.control, MESSAGE.signal, SIGNALS[name.slice(3)]));
+    forwardSignals(shim);
     return { restore: () => {} };
   }
   process.on("SIGWINCH", () => copyWindowSize(0, terminal.master));
@@ -56,6 +66,25 @@ export function prepareAttach(
       process.exit(128 + (SIGNALS[name.slice(3)] ?? 0));
     });
   return { restore };
+}
+
+function forwardSignals(shim: ShimProcess): void {
+  let asked = 0;
+  for (const name of FORWARDED)
+    process.on(name, () => {
+      shim.tell(shim.control, MESSAGE.signal, SIGNALS[name.slice(3)]);
+      if (name !== "SIGINT" && name !== "SIGTERM") return;
+      asked += 1;
+      if (asked < ENOUGH) return;
+      print(2, `mydocker: got ${ENOUGH} SIGTERM/SIGINTs, forcefully exiting: the container goes on\n`);
+      exitNow(1);
+    });
+}
+
+/** As Docker, the client ends where its own output cannot be written, and the program goes on. */
+function unwritable(stream: number, errno: number): EngineError {
+  const name = stream === 2 ? "stderr" : "stdout";
+  return new EngineError(`write /dev/${name}: ${errnoWords(errnoName(errno))}`, 1);
 }
 
 /** Waits for the program at the shim's other end, or for the user to leave it running. */
@@ -75,8 +104,9 @@ async function waitForEnd(shim: ShimProcess): Promise<AttachEnd> {
       continue;
     }
     const message = receiveMessage(shim.control, true);
-    if (message === undefined) return { exitCode: 137, lost: true };
-    if (message.kind === MESSAGE.exited) return { exitCode: message.a, lost: false };
-    if (message.kind === MESSAGE.detached) return { exitCode: undefined, lost: false };
+    if (message === undefined) return { exitCode: 137, lost: true, goes: false };
+    if (message.kind === MESSAGE.exited) return { exitCode: message.a, lost: false, goes: message.b !== 0 };
+    if (message.kind === MESSAGE.detached) return LEFT;
+    if (message.kind === MESSAGE.unwritable) throw unwritable(message.a, message.b);
   }
 }

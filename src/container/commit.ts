@@ -1,10 +1,11 @@
-import { archivePath, imageName } from "../image/store.ts";
+import { archivePath, hasImage, imageName } from "../image/store.ts";
 import { EngineError } from "../linux/errors.ts";
-import { close, mkdirAll } from "../linux/file.ts";
+import { close, mkdirAll, O, open } from "../linux/file.ts";
 import { exists } from "../linux/stat.ts";
 import { isRunning } from "./liveness.ts";
-import { openMerged } from "./overlay.ts";
+import { holdLayer, openMerged } from "./overlay.ts";
 import type { Paths } from "./paths.ts";
+import type { ContainerRecord } from "./record.ts";
 import { findId, readContainer, readState, waitForLock } from "./store.ts";
 
 /**
@@ -15,31 +16,56 @@ export async function commitContainer(paths: Paths, reference: string, image: st
   const { record } = readContainer(paths, findId(paths, reference));
   const name = imageName(image);
   const out = archivePath(paths.root, name);
-  if (exists(out))
-    throw new EngineError(
-      `cannot commit to ${name}: an image of that name exists; 'mydocker rmi ${name}' removes it`,
-      1,
-    );
+  if (hasImage(paths.root, name)) throw taken(name);
   mkdirAll(`${paths.root}/image`, 0o700);
-  const { packTree } = await import("../image/pack.ts");
-  Bun.unsafe.setJITPolicy(1);
-  if (isRunning(readState(paths, record))) {
-    packTree(paths.merged(record.id), out);
-    return name;
+  const view = (await viewOfRunning(paths, record)) ?? (await viewOfStopped(paths, record));
+  try {
+    const { packTree } = await import("../image/pack.ts");
+    Bun.unsafe.setJITPolicy(1);
+    packTree(view.merged, out);
+  } catch (error) {
+    throw exists(out) ? taken(name) : error;
+  } finally {
+    for (const fd of view.open) close(fd);
   }
-  // nobody may start or remove it while its layers are mounted here
+  return name;
+}
+
+/** A container's merged view, and all that must be closed when it is read. */
+interface View {
+  readonly merged: number;
+  readonly open: readonly number[];
+}
+
+/** Of a container that runs, and may end meanwhile: nobody removes its layer before we are done. Undefined where it does not. */
+async function viewOfRunning(paths: Paths, record: ContainerRecord): Promise<View | undefined> {
+  const state = readState(paths, record);
+  if (!isRunning(state)) return undefined;
+  const layer = holdLayer(paths, record.id);
+  const merged = open(paths.merged(record.id), O.RDONLY | O.DIRECTORY);
+  // mounted when it was opened only if it still runs now
+  if (isRunning(state)) return { merged, open: [merged, layer] };
+  for (const fd of [merged, layer]) close(fd);
+  return undefined;
+}
+
+/** Of one that does not run: nobody may start or remove it while its layers are mounted here. */
+async function viewOfStopped(paths: Paths, record: ContainerRecord): Promise<View> {
   const lock = await waitForLock(paths, record.id, 10);
   if (lock === undefined)
     throw new EngineError(`cannot commit container ${record.name}: another command is busy with it`, 1);
   try {
     const merged = openMerged(paths, record.id, record.layers);
-    try {
-      packTree(merged, out);
-    } finally {
-      close(merged);
-    }
-  } finally {
+    return { merged, open: [merged, lock] };
+  } catch (error) {
     close(lock);
+    throw error;
   }
-  return name;
+}
+
+function taken(name: string): EngineError {
+  return new EngineError(
+    `cannot commit to ${name}: an image of that name exists; 'mydocker rmi ${name}' removes it`,
+    1,
+  );
 }

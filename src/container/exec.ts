@@ -16,7 +16,7 @@ import { isRunning } from "./liveness.ts";
 import type { Paths } from "./paths.ts";
 import { makeProcess, mergeEnvironments, withHome } from "./spec.ts";
 import { describeShimError } from "./start.ts";
-import { resolveUserIn } from "./user.ts";
+import { type Identity, resolveUserIn } from "./user.ts";
 
 /** What `exec` was asked for. */
 export interface ExecOptions {
@@ -74,7 +74,8 @@ export function execInContainer(paths: Paths, reference: string, options: ExecOp
     return { shim, attachment };
   } catch (error) {
     attachment?.restore();
-    throw error instanceof ShimError ? describeShimError(error, options.args[0] ?? "") : error;
+    if (error instanceof ShimError) throw describeShimError(error, options.args[0] ?? "", 126);
+    throw error;
   } finally {
     for (const fd of [pidfd, root, group.fd, terminal?.slave]) if (fd !== undefined) close(fd);
   }
@@ -82,7 +83,7 @@ export function execInContainer(paths: Paths, reference: string, options: ExecOp
 
 /** The container's own process, with the command, user, folder and additions of this call. */
 function execProcess(root: number, base: Process, user: string, options: ExecOptions): Process {
-  const identity = resolveUserIn(root, options.user ?? user);
+  const identity = identityIn(root, options.user ?? user);
   // another user has another home
   const inherited =
     options.user === undefined ? base.env : base.env.filter((entry) => !entry.startsWith("HOME="));
@@ -97,6 +98,15 @@ function execProcess(root: number, base: Process, user: string, options: ExecOpt
     },
     identity,
   );
+}
+
+/** Docker's exit code for a user that there is none of is another one than in `run`. */
+function identityIn(root: number, user: string): Identity {
+  try {
+    return resolveUserIn(root, user);
+  } catch (error) {
+    throw error instanceof EngineError ? new EngineError(error.message, 126) : error;
+  }
 }
 
 /** A new terminal in the container's devpts. What stands there must be ptmx and no other device or FIFO. */

@@ -1,4 +1,4 @@
-import { hasUnlistedLayers, type ImageUse, removeUnusedLayers } from "../image/store.ts";
+import { hasUnlistedLayers, type ImageUse, imageName, removeUnusedLayers } from "../image/store.ts";
 import type { Paths } from "./paths.ts";
 import { type ContainerRecord, readJson } from "./record.ts";
 import { listIds } from "./store.ts";
@@ -7,7 +7,7 @@ import { listIds } from "./store.ts";
 export function imageUse(paths: Paths, force: boolean): ImageUse {
   return {
     force,
-    usedBy: ({ id }) => records(paths).find((record) => id !== "" && record.imageId === id)?.name,
+    usedBy: (name) => records(paths).find(({ image }) => image !== "" && imageName(image) === name)?.name,
     inUse: () => new Set(records(paths).flatMap((record) => record.layers)),
   };
 }

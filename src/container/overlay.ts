@@ -1,9 +1,10 @@
 import { isErrno } from "../linux/errno.ts";
 import { EngineError } from "../linux/errors.ts";
-import { chmod, chown, close, mkdir, O, open, symlink } from "../linux/file.ts";
+import { chmod, chown, close, lock, lockShared, mkdir, O, open, symlink } from "../linux/file.ts";
 import { removeTree } from "../linux/folder.ts";
 import { cloneTree, MNT_DETACH, mount, umount } from "../linux/mount.ts";
 import { stat } from "../linux/stat.ts";
+import { setTime } from "../linux/time.ts";
 import type { Paths } from "./paths.ts";
 
 /** Makes overlay2/<id>: `lower` shows the image, `upper` and `work` are the container's own, `merged` its root. */
@@ -15,11 +16,33 @@ export function makeOverlay(paths: Paths, id: string, layers: readonly string[])
   symlink(top, `${folder}/lower`);
   mkdir(paths.upper(id), 0o755);
   // the root folder of a merged view is the upper's: it takes after the image's
-  const { mode, uid, gid } = stat(top);
+  const { mode, uid, gid, mtime } = stat(top);
   if ((mode & 0o7777) !== 0o755) chmod(paths.upper(id), mode & 0o7777);
   if (uid !== 0 || gid !== 0) chown(paths.upper(id), uid, gid);
+  setTime(paths.upper(id), mtime);
   mkdir(paths.work(id), 0o700);
   mkdir(paths.merged(id), 0o700);
+}
+
+/** Keeps a container's layer from being removed until the descriptor is closed: who removes it waits (csrc/monitor.c too). */
+export function holdLayer(paths: Paths, id: string): number {
+  const fd = open(paths.overlay(id), O.RDONLY | O.DIRECTORY);
+  lockShared(fd);
+  return fd;
+}
+
+/** Removes overlay2/<id>, once nobody reads it any more. */
+export function removeLayer(paths: Paths, id: string): void {
+  let fd: number;
+  try {
+    fd = open(paths.overlay(id), O.RDONLY | O.DIRECTORY);
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return;
+    throw error;
+  }
+  lock(fd, true);
+  removeTree(paths.overlay(id));
+  close(fd);
 }
 
 /**
@@ -35,7 +58,7 @@ export function mountOverlay(paths: Paths, id: string, layers: readonly string[]
   } catch (error) {
     if (!throwaway || !isErrno(error, "EINVAL")) throw explain(error);
     // kernels before 5.10 know no `volatile`
-    mount("overlay", paths.merged(id), "overlay", 0, data);
+    mountOverlay(paths, id, layers, false);
   }
 }
 

@@ -37,6 +37,10 @@ export class Paths {
   exit(id: string): string {
     return `${this.container(id)}/exit.json`;
   }
+  /** Tells a monitor that its container is to stay, though it goes with its program (csrc/monitor.c). */
+  restarting(id: string): string {
+    return `${this.container(id)}/restarting`;
+  }
   /** A link to the id; making it is taking the name. */
   name(name: string): string {
     return `${this.root}/names/${name}`;

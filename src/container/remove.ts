@@ -3,12 +3,14 @@ import { EngineError } from "../linux/errors.ts";
 import { close, readlinkIfAny, unlinkIfAny } from "../linux/file.ts";
 import { listFolder, removeTree } from "../linux/folder.ts";
 import { MESSAGE } from "../runtime/wire.ts";
+import type { AttachEnd } from "./attach.ts";
 import { isRunning } from "./liveness.ts";
+import { removeLayer } from "./overlay.ts";
 import type { Paths } from "./paths.ts";
 import { type ContainerRecord, readJson } from "./record.ts";
 import { clearRemains, killGroup } from "./remains.ts";
 import type { Running } from "./start.ts";
-import { findId, listIds, readState, tryLock, waitForLock } from "./store.ts";
+import { findId, listIds, NoSuchContainer, readState, tryLock, waitForLock } from "./store.ts";
 
 /**
  * Removes all that belongs to a container; the caller holds its lock. The record goes first: from then on it is no
@@ -19,7 +21,7 @@ export function dispose(paths: Paths, id: string, patience?: number): void {
   const names = namesOf(paths, id);
   unlinkIfAny(paths.record(id));
   clearRemains(paths, id, undefined, patience);
-  removeTree(paths.overlay(id));
+  removeLayer(paths, id);
   for (const name of names) {
     removeTree(paths.runFolder(name));
     unlinkIfAny(paths.name(name));
@@ -38,11 +40,16 @@ function namesOf(paths: Paths, id: string): string[] {
 export async function removeContainer(paths: Paths, reference: string, force: boolean): Promise<void> {
   const id = findId(paths, reference);
   if (!force) refuseRunning(paths, id);
-  const lock = tryLock(paths, id) ?? (await lockForRemoval(paths, id, force));
   try {
-    dispose(paths, id);
-  } finally {
-    close(lock);
+    const lock = tryLock(paths, id) ?? (await lockForRemoval(paths, id, force));
+    try {
+      dispose(paths, id);
+    } finally {
+      close(lock);
+    }
+  } catch (error) {
+    // it was there, and somebody else has removed it: its monitor, where it goes with its program
+    if (!(error instanceof NoSuchContainer)) throw error;
   }
 }
 
@@ -51,10 +58,10 @@ export async function removeContainer(paths: Paths, reference: string, force: bo
  * that its name is free and nobody sees it any more; its monitor, who still holds the lock, removes the rest when nobody
  * waits. Where the monitor was killed (`lost`), its part is ours.
  */
-export async function settleEnd(paths: Paths, { container, shim }: Running, lost: boolean): Promise<void> {
+export async function settleEnd(paths: Paths, { container, shim }: Running, end: AttachEnd): Promise<void> {
   const { id, name, autoRemove } = container.record;
-  if (lost) return settleLost(paths, id, autoRemove);
-  if (!autoRemove) return;
+  if (end.lost) return settleLost(paths, id, autoRemove);
+  if (!end.goes) return;
   unlinkIfAny(paths.record(id));
   // a client that was kept from its work may find the name in other hands
   if (readlinkIfAny(paths.name(name)) === id) {
@@ -71,8 +78,7 @@ async function settleLost(paths: Paths, id: string, autoRemove: boolean): Promis
     else clearRemains(paths, id, undefined);
     close(lock);
   } catch (error) {
-    // somebody else has removed it
-    if (!(error instanceof EngineError)) throw error;
+    if (!(error instanceof NoSuchContainer)) throw error;
   }
 }
 

@@ -1,15 +1,25 @@
 import { EngineError } from "../linux/errors.ts";
-import { close, mkdirAll, unlinkIfAny } from "../linux/file.ts";
+import { close, mkdirAll, unlinkIfAny, writeFile } from "../linux/file.ts";
 import { exists } from "../linux/stat.ts";
 import { MESSAGE } from "../runtime/wire.ts";
 import { writeProvided } from "./etc.ts";
 import { isRunning } from "./liveness.ts";
 import { forgetVolatile } from "./overlay.ts";
 import type { Paths } from "./paths.ts";
+import type { Container } from "./record.ts";
 import { clearRemains } from "./remains.ts";
 import { resourcesOf } from "./spec.ts";
 import { type Running, startContainer } from "./start.ts";
+import { stopAndHold } from "./stop.ts";
 import { findId, readContainer, readState, waitForLock } from "./store.ts";
+
+/** Which of the client's streams become the program's. */
+export interface Streams {
+  readonly attached: boolean;
+  readonly stdin: boolean;
+}
+
+export const UNATTACHED: Streams = { attached: false, stdin: false };
 
 /**
  * `start`: runs a stopped container again on its own upper layer. Undefined where it runs already, which is no error.
@@ -17,10 +27,10 @@ import { findId, readContainer, readState, waitForLock } from "./store.ts";
 export async function startStopped(
   paths: Paths,
   reference: string,
-  streams: { readonly attached: boolean; readonly stdin: boolean },
+  streams: Streams,
 ): Promise<Running | undefined> {
   const container = readContainer(paths, findId(paths, reference));
-  const { record, spec } = container;
+  const { record } = container;
   if (isRunning(readState(paths, record))) return undefined;
   if (!exists(paths.run)) paths.make();
   // the monitor of a run that has just ended may still be unmounting
@@ -31,28 +41,51 @@ export async function startStopped(
     throw new EngineError(`cannot start container ${record.name}: another command is busy with it`, 1);
   }
   try {
-    clearRemains(paths, record.id, record.name);
-    forgetVolatile(paths, record.id);
-    for (const { source } of record.volumes) if (!exists(source)) mkdirAll(source, 0o755);
-    const running = startContainer(paths, {
-      record,
-      cgroupsPath: spec.linux.cgroupsPath,
-      resources: resourcesOf(record.limits),
-      namespaces: spec.linux.namespaces,
-      lock,
-      attached: streams.attached,
-      attachStdin: streams.stdin && record.stdin,
-      terminal: spec.process.terminal,
-      fresh: false,
-      describe: () => container,
-      provide: () => writeProvided(paths, record.id, spec.hostname, undefined),
-      keep: () => {},
-    });
-    // what it says is of the run before
-    unlinkIfAny(paths.exit(record.id));
-    running.shim.tell(running.shim.control, MESSAGE.commit);
-    return running;
+    return startHeld(paths, container, lock, streams);
   } finally {
     close(lock);
   }
+}
+
+/** `restart`: stops the container where it runs, and starts it. One that goes with its program stays for this once. */
+export async function restartContainer(paths: Paths, reference: string, seconds: number): Promise<void> {
+  const container = readContainer(paths, findId(paths, reference));
+  const { record } = container;
+  const mark = paths.restarting(record.id);
+  if (record.autoRemove) writeFile(mark, "", 0o600);
+  let lock: number | undefined;
+  try {
+    lock = await stopAndHold(paths, record, seconds);
+    unlinkIfAny(mark);
+    if (lock === undefined) await startStopped(paths, record.id, UNATTACHED);
+    else startHeld(paths, container, lock, UNATTACHED);
+  } finally {
+    unlinkIfAny(mark);
+    if (lock !== undefined) close(lock);
+  }
+}
+
+function startHeld(paths: Paths, container: Container, lock: number, streams: Streams): Running {
+  const { record, spec } = container;
+  clearRemains(paths, record.id, record.name);
+  forgetVolatile(paths, record.id);
+  for (const { source } of record.volumes) if (!exists(source)) mkdirAll(source, 0o755);
+  const running = startContainer(paths, {
+    record,
+    cgroupsPath: spec.linux.cgroupsPath,
+    resources: resourcesOf(record.limits),
+    namespaces: spec.linux.namespaces,
+    lock,
+    attached: streams.attached,
+    attachStdin: streams.stdin && record.stdin,
+    terminal: spec.process.terminal,
+    fresh: false,
+    describe: () => container,
+    provide: () => writeProvided(paths, record.id, spec.hostname, undefined),
+    keep: () => {},
+  });
+  // what it says is of the run before
+  unlinkIfAny(paths.exit(record.id));
+  running.shim.tell(running.shim.control, MESSAGE.commit);
+  return running;
 }

@@ -11,6 +11,11 @@ export const DEFAULT_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/
 /** A fork bomb must not take the host along: Podman's limit; `--pids-limit -1` lifts it. */
 export const DEFAULT_PIDS = 2048;
 const PERIOD = 100_000;
+/** As Docker: in a network of its own any user may serve on any port, and ping. */
+const NETWORK_SYSCTLS = {
+  "net.ipv4.ip_unprivileged_port_start": "0",
+  "net.ipv4.ping_group_range": "0 2147483647",
+};
 
 /** What a process in the container is besides its command: from the record, or from exec's flags. */
 export interface ProcessOptions {
@@ -55,9 +60,10 @@ export function mergeEnvironments(environments: readonly (readonly string[])[]):
   return [...merged.values()];
 }
 
-/** Adds HOME of the user where the environment has none. */
+/** Adds HOME of the user where the environment has none, or an empty one (runc). */
 export function withHome(env: readonly string[], home: string): string[] {
-  return env.some((entry) => entry.startsWith("HOME=")) ? [...env] : [...env, `HOME=${home}`];
+  if (env.some((entry) => entry.startsWith("HOME=") && entry !== "HOME=")) return [...env];
+  return [...env.filter((entry) => entry !== "HOME="), `HOME=${home}`];
 }
 
 /** The namespaces that a container has for itself. */
@@ -79,6 +85,7 @@ export function makeSpec(paths: Paths, record: ContainerRecord, hostname: string
       cgroupsPath: cgroupsPathOf(record.id),
       namespaces: namespacesOf(record),
       resources: resourcesOf(record.limits),
+      ...(record.network !== "host" && { sysctl: NETWORK_SYSCTLS }),
       maskedPaths: [...MASKED, ...throttleFolders()],
       readonlyPaths: READONLY,
     },

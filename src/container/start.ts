@@ -241,11 +241,14 @@ function explain(error: unknown, record: ContainerRecord): unknown {
   return error instanceof ShimError ? describeShimError(error, record.command[0] ?? "") : error;
 }
 
-/** 127 for a program that is not there, 126 for one that cannot be run; other steps keep their own words. */
-export function describeShimError(error: ShimError, program: string): EngineError {
+/**
+ * 127 for a program that is not there, 126 for one that cannot be run; other steps keep their own words. `folderCode` is
+ * for a working folder that cannot be entered.
+ */
+export function describeShimError(error: ShimError, program: string, folderCode = 125): EngineError {
   const code = errnoName(error.errno);
   const reason = errnoWords(code);
-  if (error.stage === "cwd") return new EngineError(error.message, 126);
+  if (error.stage === "cwd") return new EngineError(error.message, folderCode);
   if (error.stage !== "exec") return error;
   const missing = code === "ENOENT" || code === "ENOTDIR";
   const words = missing && !program.includes("/") ? "executable file not found in $PATH" : reason;

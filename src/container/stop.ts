@@ -6,7 +6,7 @@ import { isRunning } from "./liveness.ts";
 import type { Paths } from "./paths.ts";
 import type { ContainerRecord, State } from "./record.ts";
 import { clearRemains } from "./remains.ts";
-import { findId, readContainer, readState, waitForEnd } from "./store.ts";
+import { findId, NoSuchContainer, readContainer, readState, waitForEnd } from "./store.ts";
 
 /** What `stop` waits for the program before it kills it. */
 export const GRACE_SECONDS = 10;
@@ -17,21 +17,37 @@ export const GRACE_SECONDS = 10;
  */
 export async function stopContainer(paths: Paths, reference: string, seconds: number): Promise<void> {
   const { record } = readContainer(paths, findId(paths, reference));
+  const lock = await stopAndHold(paths, record, seconds);
+  if (lock !== undefined) close(lock);
+}
+
+/** The same, and returns the lock on the container's folder; undefined where it did not run, or is gone with its program. */
+export async function stopAndHold(
+  paths: Paths,
+  record: ContainerRecord,
+  seconds: number,
+): Promise<number | undefined> {
   const state = readState(paths, record);
-  if (!isRunning(state)) return;
+  if (!isRunning(state)) return undefined;
+  try {
+    const lock = await endRun(paths, record, state, seconds);
+    recordStop(paths, record, state);
+    return lock;
+  } catch (error) {
+    if (record.autoRemove && error instanceof NoSuchContainer) return undefined;
+    throw error;
+  }
+}
+
+async function endRun(paths: Paths, record: ContainerRecord, state: State, seconds: number): Promise<number> {
   signalContainer(state, parseSignal(record.stopSignal) ?? 15);
   let lock = seconds > 0 ? await waitForEnd(paths, state, seconds) : undefined;
   if (lock === undefined) {
     signalContainer(state, 9);
     lock = await waitForEnd(paths, state, 10);
   }
-  if (lock === undefined)
-    throw new EngineError(`cannot stop container ${record.name}: its processes do not end`, 1);
-  try {
-    if (!record.autoRemove) recordStop(paths, record, state);
-  } finally {
-    close(lock);
-  }
+  if (lock !== undefined) return lock;
+  throw new EngineError(`cannot stop container ${record.name}: its processes do not end`, 1);
 }
 
 /** The classic tools tell a container that was stopped from one that ended by itself. */

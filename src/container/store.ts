@@ -24,6 +24,13 @@ export const ID = /^[0-9]{10}$/;
 /** docker-conventions: names match this; it also keeps a name from being a path. */
 export const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
 
+/** There is no container of that name or id, or not any more. */
+export class NoSuchContainer extends EngineError {
+  constructor(reference: string) {
+    super(`No such container: ${reference}`, 1);
+  }
+}
+
 /** A container as `ps` lists it. */
 export interface Listed {
   readonly state: State;
@@ -46,7 +53,7 @@ export function findId(paths: Paths, reference: string): string {
       1,
     );
   if (found[0] !== undefined) return found[0];
-  throw new EngineError(`No such container: ${reference}`, 1);
+  throw new NoSuchContainer(reference);
 }
 
 /** Every folder of a container, half-made ones included. */
@@ -78,7 +85,7 @@ export function readContainer(paths: Paths, id: string): Container {
       1,
     );
   }
-  throw new EngineError(`No such container: ${id}`, 1);
+  throw new NoSuchContainer(id);
 }
 
 function reasonOf(error: unknown): string {
@@ -213,7 +220,10 @@ export function stateOf(record: ContainerRecord): State {
     pid: "",
     id: record.id,
     name: record.name,
-    command: record.command.join(" "),
+    // as Docker shows it: what has blanks in quotes, but for the program itself
+    command: record.command
+      .map((arg, index) => (index > 0 && arg.includes(" ") ? `'${arg}'` : arg))
+      .join(" "),
     createTime: classicTime(record.created),
     status: "exited",
     volume: record.volumes.map(({ source, destination }) => `${source}:${destination}`).join(","),
@@ -236,7 +246,7 @@ export function tryLock(paths: Paths, id: string): number | undefined {
   try {
     fd = open(paths.container(id), O.RDONLY | O.DIRECTORY);
   } catch (error) {
-    if (isErrno(error, "ENOENT")) throw new EngineError(`No such container: ${id}`, 1);
+    if (isErrno(error, "ENOENT")) throw new NoSuchContainer(id);
     throw error;
   }
   if (lock(fd, false)) return fd;

@@ -18,7 +18,8 @@ const LIMIT = 4 << 20;
 
 /**
  * Resolves `name|uid[:group|gid]` (empty: root) with the text of the container's own passwd(5) and group(5). A number
- * is always an id, even unlisted; supplementary groups only where no group was given.
+ * is always an id, even unlisted; supplementary groups only where no group was given, but always the group itself: what
+ * may be denied to a group must not be allowed to one who could leave it (CVE-2022-36109).
  */
 export function resolveUser(user: string, passwd: string, group: string): Identity {
   const colon = user.indexOf(":");
@@ -30,27 +31,29 @@ export function resolveUser(user: string, passwd: string, group: string): Identi
   );
   const uid = number ?? idNumber(entry?.[2] ?? "");
   if (uid === undefined)
-    throw new EngineError(`unable to find user ${who}: no matching entries in passwd file`, 126);
+    throw new EngineError(`unable to find user ${who}: no matching entries in passwd file`);
   const gid = withGroup ? resolveGroup(withGroup, group) : (idNumber(entry?.[3] ?? "") ?? 0);
   const home = entry?.[5] || "/";
   return {
     uid,
     gid,
     home,
-    groups: withGroup === undefined && entry ? memberships(entry[0] ?? "", group) : [],
+    groups: [
+      ...new Set([gid, ...(withGroup === undefined && entry ? memberships(entry[0] ?? "", group) : [])]),
+    ],
   };
 }
 
 function resolveGroup(name: string, group: string): number {
   const gid = idNumber(name) ?? idNumber(entries(group).find((fields) => fields[0] === name)?.[2] ?? "");
   if (gid === undefined)
-    throw new EngineError(`unable to find group ${name}: no matching entries in group file`, 126);
+    throw new EngineError(`unable to find group ${name}: no matching entries in group file`);
   return gid;
 }
 
 function memberships(name: string, group: string): number[] {
   const listed = entries(group).filter((fields) => (fields[3] ?? "").split(",").includes(name));
-  return [...new Set(listed.flatMap((fields) => idNumber(fields[2] ?? "") ?? []))];
+  return listed.flatMap((fields) => idNumber(fields[2] ?? "") ?? []);
 }
 
 function entries(text: string): string[][] {

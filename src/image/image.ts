@@ -30,8 +30,8 @@ export const PLAIN_CONFIG: ImageConfig = { Env: [], Cmd: ["/bin/sh"] };
 
 /** Who uses the image to be removed. */
 export interface ImageUse {
-  /** The name or id of a container that uses a layer of it, if any: then it is not removed unless `force`. */
-  readonly usedBy: (image: { readonly name: string; readonly id: string }) => string | undefined;
+  /** The name of a container that was made from the image of that (plain) name, if any: then it stays unless `force`. */
+  readonly usedBy: (name: string) => string | undefined;
   readonly inUse: () => ReadonlySet<string>;
   readonly force?: boolean;
 }

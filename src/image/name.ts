@@ -1,7 +1,7 @@
 import { EngineError } from "../linux/errors.ts";
 
 /** Also the name of a file in image/ and of a lock, so it leaves room for what stands around it (NAME_MAX is 255). */
-const GRAMMAR = /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,199}$/;
+const GRAMMAR = /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,159}(:[a-zA-Z0-9_][a-zA-Z0-9._-]{0,39})?$/;
 const HUB = /^(docker\.io\/)?(library\/)?/;
 
 /**
@@ -12,6 +12,12 @@ export function imageName(reference: string): string {
   const name = reference.replace(HUB, "").replace(/:latest$/, "");
   if (GRAMMAR.test(name)) return name;
   throw new EngineError(`cannot use image ${JSON.stringify(reference)}: invalid reference format`);
+}
+
+/** A plain name's repository and tag, as Docker shows them. */
+export function repositoryAndTag(name: string): readonly [repository: string, tag: string] {
+  const [repository = "", tag = "latest"] = name.split(":");
+  return [repository, tag];
 }
 
 /** Where the user puts the archive of an image. */

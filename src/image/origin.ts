@@ -25,3 +25,8 @@ export function currentSource(root: string, name: string): string | undefined {
   const id = name === EMBEDDED_NAME ? embeddedId() : undefined;
   return id === undefined ? undefined : `embedded:${id}`;
 }
+
+/** Whether there is an image of that plain name, be it the embedded one. */
+export function hasImage(root: string, name: string): boolean {
+  return currentSource(root, name) !== undefined;
+}

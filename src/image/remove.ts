@@ -1,10 +1,11 @@
 import { EngineError } from "../linux/errors.ts";
 import { close, lock, O, open, rename, unlinkIfAny } from "../linux/file.ts";
 import { listFolder } from "../linux/folder.ts";
+import { exists } from "../linux/stat.ts";
 import type { ImageUse } from "./image.ts";
 import { entryOf, readIndex, updateIndex } from "./index-file.ts";
 import { holdExclusive } from "./locks.ts";
-import { archivePath, imageName, layersPath } from "./name.ts";
+import { archivePath, imageName, layersPath, repositoryAndTag } from "./name.ts";
 import { currentSource } from "./origin.ts";
 import { dropTemporary, removeStale, type Temporary, temporaryPath } from "./temporary.ts";
 
@@ -36,19 +37,21 @@ export function removeImageNow(root: string, run: string, reference: string, use
       throw new EngineError(`cannot remove image ${name}: No such image: ${name}`, 1);
     if (embedded && entry === undefined)
       throw new EngineError(`cannot remove image ${name}: it is a part of this program, and not unpacked`, 1);
-    const user = use.force === true ? undefined : use.usedBy({ name, id: entry?.id ?? "" });
+    const user = use.force === true ? undefined : use.usedBy(name);
     if (user !== undefined)
       throw new EngineError(`cannot remove image ${name}: conflict: container ${user} is using it`, 1);
-    // the archive first: while it is there the entry would come back
-    if (unlinkIfAny(archivePath(root, name)) || !embedded) said.push(`Untagged: ${name}:latest`);
-    if (entry !== undefined) updateIndex(root, run, name, undefined);
-    unused = takeUnused(root, run, use.inUse());
+    // the archive first: while it is there the entry would come back. The index last: on a full disk it cannot be
+    // written before something is gone, and an entry without its layers does no harm
+    if (unlinkIfAny(archivePath(root, name)) || !embedded)
+      said.push(`Untagged: ${repositoryAndTag(name).join(":")}`);
+    unused = takeUnused(root, run, use.inUse(), name);
     if (entry?.layers.some((layer) => unused.some((each) => each.layer === layer)))
       said.push(`Deleted: ${entry.id}`);
   } finally {
     release();
   }
   for (const temporary of unused) dropTemporary(temporary);
+  forgetRemoved(root, run, name);
   return said;
 }
 
@@ -57,10 +60,24 @@ interface Unused extends Temporary {
   readonly layer: string;
 }
 
-/** Takes the unused layers out of the way. Only while the images are held exclusively. */
-function takeUnused(root: string, run: string, inUse: ReadonlySet<string>): Unused[] {
+/** Takes an image out of the index, unless it has come back meanwhile. */
+function forgetRemoved(root: string, run: string, name: string): void {
+  const release = holdExclusive(run, "images");
+  try {
+    const entry = entryOf(readIndex(root), name);
+    const there = entry?.layers.every((layer) => exists(`${layersPath(root)}/${layer}`));
+    const source = currentSource(root, name);
+    if (entry && !(there && source === entry.source)) updateIndex(root, run, name, undefined);
+  } finally {
+    release();
+  }
+}
+
+/** Takes the layers out of the way that are unused, or would be without `removed`. Only while the images are held exclusively. */
+function takeUnused(root: string, run: string, inUse: ReadonlySet<string>, removed?: string): Unused[] {
   const used = new Set([...inUse].map((layer) => layer.slice(layer.lastIndexOf("/") + 1)));
   for (const [name, entry] of Object.entries(readIndex(root))) {
+    if (name === removed) continue;
     // the user took the archive away: that was the image
     if (currentSource(root, name) === undefined) updateIndex(root, run, name, undefined);
     else for (const layer of entry.layers) used.add(layer);

@@ -60,12 +60,17 @@ async function fromFile(root: string, run: string, name: string, fd: number): Pr
   return await unpackInto(root, run, {
     pieces: source.pieces,
     digest: () => {
-      if (sourceOf(fstat(fd)) !== sourceOf(stat)) throw new ArchiveError("it changed while it was read");
+      if (!sameContentAs(stat, fstat(fd))) throw new ArchiveError("it changed while it was read");
       return source.digest();
     },
     source: sourceOf(stat),
     created: timeText(stat.mtime),
   });
+}
+
+/** Whether a file was not written meanwhile. It may well have been replaced, or got another name, which changes its ctime. */
+function sameContentAs(before: Stat, now: Stat): boolean {
+  return before.size === now.size && before.mtime === now.mtime;
 }
 
 async function fromEmbedded(root: string, run: string, name: string): Promise<IndexEntry> {

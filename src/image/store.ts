@@ -6,8 +6,8 @@ export { findImage } from "./find.ts";
 export type { Image, ImageConfig, ImageUse } from "./image.ts";
 export { hasUnlistedLayers, type ListedImage, listImages } from "./list.ts";
 export { holdImages, withImagesShared } from "./locks.ts";
-export { archivePath, imageName } from "./name.ts";
-export { EMBEDDED_NAME } from "./origin.ts";
+export { archivePath, imageName, repositoryAndTag } from "./name.ts";
+export { EMBEDDED_NAME, hasImage } from "./origin.ts";
 
 /**
  * The image that `reference` names, unpacked now where it must be. Any number of processes may ask at once: one

@@ -1,11 +1,14 @@
 import { isErrno } from "../linux/errno.ts";
+import { EngineError } from "../linux/errors.ts";
 import { close, O, open } from "../linux/file.ts";
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG } from "../linux/stat.ts";
-import { type Member, openName, readlinkName, readNames, statName } from "../linux/tree.ts";
+import { type Member, openName, readable, readlinkName, readNames, statName } from "../linux/tree.ts";
 import { readXattrs, type Target } from "../linux/xattr.ts";
 import type { TarMember } from "./tar-header.ts";
 import type { TarOutput } from "./tar-output.ts";
 import { belongsToImage } from "./xattr-policy.ts";
+
+const MAX_PATH = 4096;
 
 /** Reads a tree that may be hostile and may change meanwhile, into a tar. */
 export class TreeReader {
@@ -38,6 +41,11 @@ export class TreeReader {
   #folder(dirfd: number, prefix: string): void {
     for (const name of readNames(dirfd)) {
       const path = `${prefix}${name}`;
+      // what reads the image must be able to open it (PATH_MAX)
+      if (path.length >= MAX_PATH)
+        throw new EngineError(
+          `${JSON.stringify(readable(path.slice(0, 60)))}… lies too deep: a path has 4095 bytes at most`,
+        );
       if (this.exclude.has(path)) continue;
       try {
         this.#member(dirfd, name, path);

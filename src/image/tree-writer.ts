@@ -78,6 +78,8 @@ export class TreeWriter {
     const [folder, last] = splitPath(existing);
     const missing = new ArchiveError(`its hard link's target ${quote(existing)} is not there`);
     const [dirfd, name] = this.#place(path);
+    // a file that was archived twice: the second time as a link to itself
+    if (path === existing && isThere(dirfd, name)) return;
     try {
       this.#create(dirfd, name, path, () => {
         const from = this.#folders.find(folder);
@@ -174,6 +176,15 @@ export class TreeWriter {
         if (!isErrno(error, "EOPNOTSUPP") || name === "security.capability") throw error;
       }
     }
+  }
+}
+
+function isThere(dirfd: number, name: string): boolean {
+  try {
+    return (tree.statName(dirfd, name).mode & S_IFMT) !== S_IFDIR;
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return false;
+    throw error;
   }
 }
 

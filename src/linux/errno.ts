@@ -44,6 +44,7 @@ const WORDS: Record<string, string> = {
   EAGAIN: "resource temporarily unavailable",
   EDQUOT: "disk quota exceeded",
   EIO: "input/output error",
+  EPIPE: "broken pipe",
   ETXTBSY: "text file busy",
 };
 

@@ -160,6 +160,16 @@ export function readRegular(fd: number): Uint8Array {
 const decoder = new TextDecoder();
 const encoder = new TextEncoder();
 
+/** The bytes of a file of the host. */
+export function readBytes(path: string): Uint8Array {
+  const fd = open(path, O.RDONLY);
+  try {
+    return readAll(fd);
+  } finally {
+    close(fd);
+  }
+}
+
 /** The text of a file of the host. */
 export function readText(path: string, dirfd = AT_FDCWD, expected = 8192): string {
   const fd = openAt(dirfd, path, O.RDONLY);

@@ -1,6 +1,7 @@
 import { errnoName, SysError } from "./errno.ts";
 import { AT_EMPTY_PATH, AT_FDCWD, AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW, O, RESOLVE } from "./file.ts";
 import { check, errno, library, SYS, syscall } from "./libc.ts";
+import { modificationTimes } from "./time.ts";
 
 /**
  * System calls on trees whose names were chosen by somebody else. A name in a file system is bytes, not
@@ -139,25 +140,16 @@ export function readlinkName(dirfd: number, name: string): string {
   return shared().toString("latin1", 0, length);
 }
 
-const UTIME_OMIT = 0x3ffffffen;
 const SECOND = 1_000_000_000n;
-const times = new BigInt64Array([0n, UTIME_OMIT, 0n, 0n]);
-
-function timesOf(mtime: bigint): BigInt64Array {
-  const below = ((mtime % SECOND) + SECOND) % SECOND;
-  times[2] = (mtime - below) / SECOND;
-  times[3] = below;
-  return times;
-}
 
 /** futimens(3): the modification time (ns since 1970) of an open file; the access time stays. */
 export function setTimeFd(fd: number, mtime: bigint): void {
-  done(libc().futimens(fd, timesOf(mtime)), "futimens", `fd ${fd}`);
+  done(libc().futimens(fd, modificationTimes(mtime)), "futimens", `fd ${fd}`);
 }
 
 /** utimensat(2): the modification time (ns since 1970) of what `name` itself is. */
 export function setTimeName(dirfd: number, name: string, mtime: bigint): void {
-  const result = libc().utimensat(dirfd, bytes(name), timesOf(mtime), AT_SYMLINK_NOFOLLOW);
+  const result = libc().utimensat(dirfd, bytes(name), modificationTimes(mtime), AT_SYMLINK_NOFOLLOW);
   done(result, "utimensat", name);
 }
 

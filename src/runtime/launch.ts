@@ -1,6 +1,6 @@
 import { isErrno } from "../linux/errno.ts";
 import { EngineError } from "../linux/errors.ts";
-import { close, O, open } from "../linux/file.ts";
+import { close, O, open, writeInto } from "../linux/file.ts";
 import {
   attachTree,
   CLONE,
@@ -61,14 +61,16 @@ export function processOrders(process: Process): Orders {
 export function enterAndBuild(pid: number, spec: Spec, context: Omit<RootContext, "root">): void {
   const init = openPidfd(pid);
   if (init === undefined) throw new EngineError("the container's init died before its root was made");
-  const wanted = namespaceFlags(spec.linux.namespaces) & (CLONE.NEWNS | CLONE.NEWNET | CLONE.NEWCGROUP);
+  // mqueue, the network's sysctls and the cgroup tree are those of whoever mounts or writes them
+  const own = CLONE.NEWNS | CLONE.NEWIPC | CLONE.NEWNET | CLONE.NEWCGROUP;
+  const wanted = namespaceFlags(spec.linux.namespaces) & own;
   const plan = planRoot(spec);
   // init's mounts were copied before the overlay was mounted, or after: it gets a copy of its own in any case
   const merged = open(spec.root.path, O.PATH | O.DIRECTORY);
   const overlay = cloneTree(merged, false);
   close(merged);
   inNamespaces(init, wanted, () => {
-    if ((wanted & CLONE.NEWNET) !== 0) loopbackUp();
+    if ((wanted & CLONE.NEWNET) !== 0) setUpNetwork(spec.linux.sysctl ?? {});
     const place = open(spec.root.path, O.PATH | O.DIRECTORY);
     attachTree(overlay, place);
     close(place);
@@ -88,10 +90,21 @@ export function enterAndBuild(pid: number, spec: Spec, context: Omit<RootContext
   close(init);
 }
 
+/** Brings loopback up, and sets those of the spec's sysctls that this kernel has (all are the network namespace's). */
+function setUpNetwork(sysctl: Readonly<Record<string, string>>): void {
+  loopbackUp();
+  for (const [key, value] of Object.entries(sysctl))
+    try {
+      writeInto(`/proc/sys/${key.replaceAll(".", "/")}`, value);
+    } catch (error) {
+      if (!isErrno(error, "ENOENT")) throw error;
+    }
+}
+
 /** Runs `use` with the calling thread in namespaces of another process, and brings it back in any case. */
 export function inNamespaces(pidfd: number, kinds: number, use: () => void): void {
   const home = open(".", O.PATH | O.DIRECTORY);
-  const names = { mnt: CLONE.NEWNS, net: CLONE.NEWNET, cgroup: CLONE.NEWCGROUP };
+  const names = { mnt: CLONE.NEWNS, ipc: CLONE.NEWIPC, net: CLONE.NEWNET, cgroup: CLONE.NEWCGROUP };
   const own = Object.entries(names)
     .filter(([, kind]) => (kinds & kind) !== 0)
     .map(([name]) => open(`/proc/self/ns/${name}`, O.RDONLY));

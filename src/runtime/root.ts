@@ -99,9 +99,13 @@ function bind(step: RootStep & { op: "bind" }, root: number): void {
   const source = open(step.source, O.PATH);
   try {
     const kind = isDirectory(fstat(source)) ? "folder" : "file";
-    at(root, step.target, kind, (fd) =>
-      rebind(source, fd, step.readOnly ? MOUNT_ATTR.RDONLY : 0, step.propagation, step.recursive),
-    );
+    at(root, step.target, kind, (fd) => {
+      if (isDirectory(fstat(fd)) !== (kind === "folder"))
+        throw new EngineError(
+          `cannot mount ${step.source} on ${step.target}: one is a folder and the other is a file`,
+        );
+      rebind(source, fd, step.readOnly ? MOUNT_ATTR.RDONLY : 0, step.propagation, step.recursive);
+    });
   } finally {
     close(source);
   }

@@ -68,6 +68,8 @@ export interface Spec {
     readonly cgroupsPath: string;
     readonly namespaces: readonly Namespace[];
     readonly resources: Resources;
+    /** Of the network namespace (`net.…`) only. */
+    readonly sysctl?: Readonly<Record<string, string>>;
     readonly maskedPaths: readonly string[];
     readonly readonlyPaths: readonly string[];
   };

@@ -18,7 +18,7 @@
  *     │ ◀──────────────────────────────── FAILED | (EOF) ──│ or FAILED tells why not
  *     │── COMMIT ───────────────▶ │   from here on the container outlives the client
  *     │── SIGNAL ───────────────▶ │
- *     │ ◀─── EXITED | DETACHED ───│
+ *     │ ◀─── EXITED | DETACHED ───│   or UNWRITABLE: the client's stdout is closed, or its disk full
  *     │── DONE ─────────────────▶ │   removes the folders (the end without DONE: it becomes the reaper,
  *                                 │   a JavaScript process that does the client's part too)
  */
@@ -72,8 +72,11 @@ export const MESSAGE = {
   /** The client has taken the container out of the records: what is left may be removed. */
   done: 4,
   created: 5,
+  /** The exit code, and whether the container goes with its program. */
   exited: 6,
   detached: 7,
+  /** The client's stdout or stderr (its number) cannot be written (errno): nothing more is copied to it. */
+  unwritable: 13,
   failed: 8,
   ready: 9,
   go: 10,

@@ -68,7 +68,11 @@ describe("sizes", () => {
   test("memory is 6 MB at least", () => {
     expect(parseMemory("6m")).toBe(6 << 20);
     expect(() => parseMemory("6291455")).toThrow("minimum memory limit allowed is 6MB");
-    expect(() => parseMemory("0")).toThrow(UsageError);
+    // as Docker: none given
+    expect(parseMemory("0")).toBeUndefined();
+    expect(parseMemory("0m")).toBeUndefined();
+    expect(parseCpus("0", 4)).toBeUndefined();
+    expect(parseShares("0")).toBeUndefined();
   });
 
   test.each([
@@ -98,7 +102,7 @@ describe("CPUs", () => {
     expect(parseCpus(text, 4)).toBe(nano);
   });
 
-  test.each(["0", "0.009", "4.01", "-1", "", "x", "1e1", "1,5", "NaN"])(
+  test.each(["0.009", "4.01", "-1", "", "x", "1e1", "1,5", "NaN"])(
     "%p is out of range or no number",
     (text) => {
       expect(() => parseCpus(text, 4)).toThrow(UsageError);

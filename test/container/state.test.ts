@@ -243,7 +243,8 @@ describe("what the monitor reports", () => {
     expect(told(20, "/a/b")).toMatchObject({ exitCode: 127 });
     expect(told(13, "/etc")).toMatchObject({ exitCode: 126 });
     expect(told(8, "/x")).toMatchObject({ exitCode: 126 });
-    expect(describeShimError(new ShimError("cwd", 20), "sh")).toMatchObject({ exitCode: 126 });
+    expect(describeShimError(new ShimError("cwd", 20), "sh")).toMatchObject({ exitCode: 125 });
+    expect(describeShimError(new ShimError("cwd", 20), "sh", 126)).toMatchObject({ exitCode: 126 });
     expect(describeShimError(new ShimError("clone", 1), "sh")).toMatchObject({ exitCode: 125 });
   });
 });

@@ -21,30 +21,30 @@ const resolve = (user: string): ReturnType<typeof resolveUser> => resolveUser(us
 
 describe("who a process is", () => {
   test.each([
-    ["", { uid: 0, gid: 0, groups: [10], home: "/root" }],
-    ["root", { uid: 0, gid: 0, groups: [10], home: "/root" }],
-    ["0", { uid: 0, gid: 0, groups: [10], home: "/root" }],
-    ["alice", { uid: 1000, gid: 1001, groups: [10, 29], home: "/home/alice" }],
-    ["1000", { uid: 1000, gid: 1001, groups: [10, 29], home: "/home/alice" }],
-    ["bob", { uid: 1002, gid: 1002, groups: [29], home: "/home/bob" }],
-    ["nohome", { uid: 1003, gid: 1003, groups: [], home: "/" }],
+    ["", { uid: 0, gid: 0, groups: [0, 10], home: "/root" }],
+    ["root", { uid: 0, gid: 0, groups: [0, 10], home: "/root" }],
+    ["0", { uid: 0, gid: 0, groups: [0, 10], home: "/root" }],
+    ["alice", { uid: 1000, gid: 1001, groups: [1001, 10, 29], home: "/home/alice" }],
+    ["1000", { uid: 1000, gid: 1001, groups: [1001, 10, 29], home: "/home/alice" }],
+    ["bob", { uid: 1002, gid: 1002, groups: [1002, 29], home: "/home/bob" }],
+    ["nohome", { uid: 1003, gid: 1003, groups: [1003], home: "/" }],
   ])("%p, with the groups of the user", (user, identity) => {
     expect(resolve(user)).toEqual(identity);
   });
 
   test.each([
-    ["alice:wheel", { uid: 1000, gid: 10, groups: [], home: "/home/alice" }],
-    ["alice:29", { uid: 1000, gid: 29, groups: [], home: "/home/alice" }],
-    ["1000:4242", { uid: 1000, gid: 4242, groups: [], home: "/home/alice" }],
-    [":wheel", { uid: 0, gid: 10, groups: [], home: "/root" }],
+    ["alice:wheel", { uid: 1000, gid: 10, groups: [10], home: "/home/alice" }],
+    ["alice:29", { uid: 1000, gid: 29, groups: [29], home: "/home/alice" }],
+    ["1000:4242", { uid: 1000, gid: 4242, groups: [4242], home: "/home/alice" }],
+    [":wheel", { uid: 0, gid: 10, groups: [10], home: "/root" }],
   ])("%p has that group only", (user, identity) => {
     expect(resolve(user)).toEqual(identity);
   });
 
   test.each([
-    ["4242", { uid: 4242, gid: 0, groups: [], home: "/" }],
-    ["4242:4343", { uid: 4242, gid: 4343, groups: [], home: "/" }],
-    ["2147483647", { uid: 2147483647, gid: 0, groups: [], home: "/" }],
+    ["4242", { uid: 4242, gid: 0, groups: [0], home: "/" }],
+    ["4242:4343", { uid: 4242, gid: 4343, groups: [4343], home: "/" }],
+    ["2147483647", { uid: 2147483647, gid: 0, groups: [0], home: "/" }],
   ])("%p is an id though it is not listed", (user, identity) => {
     expect(resolve(user)).toEqual(identity);
     expect(resolveUser(user, "", "")).toEqual(identity);
@@ -68,7 +68,7 @@ describe("who a process is", () => {
   });
 
   test("without files root is still root", () => {
-    expect(resolveUser("", "", "")).toEqual({ uid: 0, gid: 0, groups: [], home: "/" });
+    expect(resolveUser("", "", "")).toEqual({ uid: 0, gid: 0, groups: [0], home: "/" });
   });
 
   test("an empty group is none given: the user's own groups (libcontainer, GetExecUser)", () => {

@@ -1,7 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import {
+  BINARY,
   background,
+  ENV,
   fails,
   mydocker,
   newName,
@@ -90,20 +92,50 @@ describe("run in the foreground", () => {
     expect(await ok("ps", "-aq")).toBe("");
   });
 
-  test("a closed stdout ends the copying, not the container", async () => {
+  test("a stdout that cannot be written ends the client, not the container", async () => {
     const name = newName();
+    const child = start(["run", "--name", name, "busybox", "sh", "-c", "seq 1 100000; exec sleep 1000"]);
+    await child.stdout.cancel();
+    expect(await new Response(child.stderr).text()).toBe("mydocker: write /dev/stdout: broken pipe\n");
+    expect(await child.exited).toBe(1);
+    expect(await ok("ps", "--format", "{{.Names}}")).toBe(name);
+    await until(async () => (await ok("logs", "--tail", "1", name)) === "100000", "all of it to be logged");
+    const full = Bun.spawnSync(["/bin/sh", "-c", '"$M" run --rm busybox echo x >/dev/full'], {
+      env: { ...ENV, M: BINARY },
+    });
+    expect(full.exitCode).toBe(1);
+    expect(full.stderr.toString()).toBe("mydocker: write /dev/stdout: no space left on device\n");
+  });
+
+  test("a stdin that is closed is an empty one", () => {
+    for (const [options, program] of [
+      ["", "ls -l /proc/self/fd/0"],
+      ["-i", "cat"],
+    ]) {
+      const line = `"$M" run --rm ${options} busybox ${program} <&-`;
+      const { exitCode, stdout } = Bun.spawnSync(["/bin/sh", "-c", line], { env: { ...ENV, M: BINARY } });
+      expect({ options, exitCode }).toEqual({ options, exitCode: 0 });
+      expect(stdout.toString()).toMatch(options === "" ? /-> \/dev\/null\n$/ : /^$/);
+    }
+  });
+
+  test("three SIGINTs let a person go whose program does not listen", async () => {
     const child = start([
       "run",
-      "--name",
-      name,
       "busybox",
       "sh",
       "-c",
-      "yes 0123456789012345678901234567890123456789 | head -c 1000000; echo end >&2",
+      "trap '' INT TERM; echo up; while :; do sleep 0.1; done",
     ]);
-    await child.stdout.cancel();
-    expect(await new Response(child.stderr).text()).toBe("end\n");
-    expect(await child.exited).toBe(0);
+    await child.stdout.getReader().read();
+    for (const signal of ["SIGINT", "SIGTERM", "SIGINT"] as const) {
+      expect(child.exitCode).toBe(null);
+      child.kill(signal);
+      await Bun.sleep(100);
+    }
+    expect(await child.exited).toBe(1);
+    expect(await new Response(child.stderr).text()).toContain("forcefully exiting");
+    expect((await ok("ps", "-q")).split("\n")).toHaveLength(1);
   });
 });
 
@@ -217,11 +249,14 @@ describe("options of run", () => {
   });
 
   test("-u: a name, a number, a group; HOME follows; an unknown name is refused", async () => {
-    const show = "id -u; id -g; echo $HOME";
-    expect(await ok("run", "--rm", "-u", "www-data", "busybox", "sh", "-c", show)).toBe("33\n33\n/var/www");
-    expect(await ok("run", "--rm", "-u", "1234:5678", "busybox", "sh", "-c", show)).toBe("1234\n5678\n/");
+    const show = "id -u; id -g; id -G; echo $HOME";
+    expect(await ok("run", "--rm", "-u", "www-data", "busybox", "sh", "-c", show)).toBe(
+      "33\n33\n33\n/var/www",
+    );
+    expect(await ok("run", "--rm", "-u", "1234:50", "busybox", "sh", "-c", show)).toBe("1234\n50\n50\n/");
+    expect(await ok("run", "--rm", "busybox", "grep", "Groups", "/proc/self/status")).toMatch(/\t0 10 $/);
     await fails(
-      126,
+      125,
       /no matching entries in passwd file/,
       "run",
       "--rm",

@@ -28,7 +28,7 @@ describe("ps", () => {
     const [header = "", line = "", ...more] = (await ok("ps")).split("\n");
     expect(header.split(/ {2,}/)).toEqual(["ID", "NAME", "PID", "STATUS", "COMMAND", "CREATED"]);
     expect(line.split(/ {2,}/).slice(0, 4)).toEqual([id, name, String(pid), "running"]);
-    expect(line).toMatch(/sh -c sleep 1000; e….*[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}$/);
+    expect(line).toMatch(/sh -c 'sleep 1000; ….*[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}$/);
     expect(more).toEqual([]);
     expect(await ok("ps", "--no-trunc")).toContain("echo a long command line");
     expect((await ok("ps", "-aq")).split("\n")).toHaveLength(2);

@@ -25,7 +25,7 @@ const WRONG: readonly (readonly [args: string, code: number, words: RegExp])[] =
   ["run -m -5m busybox true", 125, /invalid size/],
   ["run -m 5m busybox true", 125, /minimum memory limit/],
   ["run -m 99999999999999g busybox true", 125, /invalid size/],
-  ["run -cpus 0 busybox true", 125, /range of CPUs/],
+  ["run -cpus 0.001 busybox true", 125, /range of CPUs/],
   ["run -cpus many busybox true", 125, /invalid number of CPUs/],
   ["run -cpushare 1 busybox true", 125, /the minimum is 2/],
   ["run -cpushare some busybox true", 125, /invalid CPU shares/],
@@ -35,17 +35,22 @@ const WRONG: readonly (readonly [args: string, code: number, words: RegExp])[] =
   ["run -v /a:b busybox true", 125, /invalid volume specification/],
   ["run -v /a:/b:wrong busybox true", 125, /invalid volume specification.*'wrong'/],
   ["run -v /a:/b:ro,rw busybox true", 125, /invalid volume specification/],
+  ["run -v /tmp:/proc busybox true", 125, /destination can't be in \/proc/],
+  ["run -v /tmp:/a -v /var:/a/ busybox true", 125, /Duplicate mount point: \/a/],
+  ["run -v /tmp:/etc/passwd busybox true", 125, /one is a folder and the other is a file/],
   ["run -v /a:/ busybox true", 125, /destination can't be '\/'/],
   ["run -e =x busybox true", 125, /invalid environment variable/],
   ["run --env-file /no/such busybox true", 125, /\/no\/such/],
-  ["run -u nobodyhere busybox true", 126, /no matching entries in passwd file/],
-  ["run -u 0:nogrouphere busybox true", 126, /no matching entries in group file/],
+  ["run -u nobodyhere busybox true", 125, /no matching entries in passwd file/],
+  ["run -u 0:nogrouphere busybox true", 125, /no matching entries in group file/],
   ["run -it busybox sh", 125, /the input device is not a TTY/],
   ["run -it -d busybox sh", 125, /-it and -d/],
   ["run --rootfs /no/such true", 125, /no such folder/],
   ["run --rootfs /etc/passwd true", 125, /no such folder/],
   ["ps extra", 1, /accepts no arguments/],
   ["ps --filter colour=red", 125, /invalid filter/],
+  ["ps --filter exited=soon", 125, /invalid filter/],
+  ["inspect --type volume nosuch", 1, /unknown type volume/],
   ["ps --filter name", 125, /invalid filter/],
   ["ps --format {{.ID", 64, /unclosed action/],
   ["logs", 1, /requires exactly 1 argument/],
@@ -89,7 +94,6 @@ describe("one line on stderr, nothing on stdout, the right code, and nothing lef
 
   test("empty arguments are no names of anything", async () => {
     await fails(125, /invalid reference format/, "run", "", "true");
-    await fails(125, /invalid container name/, "run", "--name", "", "busybox", "true");
     await fails(125, /invalid volume specification/, "run", "-v", "", "busybox", "true");
     await fails(127, /not found/, "run", "busybox", "");
     await fails(1, /No such container/, "rm", "");
@@ -106,7 +110,7 @@ describe("one line on stderr, nothing on stdout, the right code, and nothing lef
     const name = newName();
     await fails(127, /not found/, "run", "--name", name, "busybox", "nosuch");
     await fails(126, /permission denied/, "run", "-d", "--name", name, "busybox", "/etc");
-    await fails(126, /passwd/, "run", "-u", "nobodyhere", "--name", name, "busybox", "true");
+    await fails(125, /passwd/, "run", "-u", "nobodyhere", "--name", name, "busybox", "true");
     await fails(125, /nosuchimage/, "run", "--name", name, "nosuchimage");
     expect(await ok("run", "--name", name, "busybox", "echo", "free")).toBe("free");
   });

@@ -1,4 +1,4 @@
-import { listImages } from "../../image/store.ts";
+import { listImages, repositoryAndTag } from "../../image/store.ts";
 import { print } from "../../linux/process.ts";
 import type { Command } from "../command.ts";
 import { enginePaths } from "../engine.ts";
@@ -9,7 +9,7 @@ import { IMAGE_HEADERS, imageRow } from "../image-listing.ts";
 export const command: Command = {
   name: "images",
   summary: "List images",
-  usage: "[OPTIONS]",
+  usage: "[OPTIONS] [NAME]",
   flags: [
     { name: "quiet", short: "q", kind: "bool", help: "Only the ids" },
     { name: "no-trunc", kind: "bool", help: "Whole ids" },
@@ -20,14 +20,25 @@ export const command: Command = {
       help: "json, or a Go template, with 'table ' before it as a table",
     },
   ],
-  args: { min: 0, max: 0 },
+  args: { min: 0, max: 1 },
+  completes: "images",
   interspersed: true,
   examples: ["mydocker images", "mydocker images --format '{{.Repository}} {{.Size}}'"],
   run: (input) => {
-    const rows = listImages(enginePaths().root).map((image) => imageRow(image, input.bool("no-trunc")));
+    const [wanted] = input.args;
+    const rows = listImages(enginePaths().root)
+      .filter(({ name }) => wanted === undefined || isNamed(name, wanted))
+      .map((image) => imageRow(image, input.bool("no-trunc")));
     const all = "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}";
     if (input.bool("quiet")) print(1, rows.map(({ ID }) => `${ID}\n`).join(""));
     else print(1, formatRows(input.text("format") ?? "table", IMAGE_HEADERS, rows, all));
     return 0;
   },
 };
+
+/** Whether an image is what a name means here: a repository with all its tags, or one tag of it. */
+function isNamed(image: string, wanted: string): boolean {
+  const name = wanted.replace(/^(docker\.io\/)?(library\/)?/, "");
+  const [repository, tag] = repositoryAndTag(image);
+  return name === repository || name === `${repository}:${tag}`;
+}

@@ -5,7 +5,7 @@ import { EngineError } from "../../linux/errors.ts";
 import { print } from "../../linux/process.ts";
 import type { Command, Parsed } from "../command.ts";
 import { enginePaths } from "../engine.ts";
-import { describeError } from "../errors.ts";
+import { describeError, UsageError } from "../errors.ts";
 import { inspectImage } from "../image-listing.ts";
 import { renderTemplate } from "../template.ts";
 
@@ -38,11 +38,14 @@ export const command: Command = {
 function run(input: Parsed): number {
   const paths = enginePaths();
   const format = input.text("format");
+  const type = input.text("type");
+  if (type !== undefined && !["", "container", "image"].includes(type))
+    throw new UsageError(`unknown type ${type}: it is container or image`, 1);
   const found: object[] = [];
   let failed = 0;
   for (const name of input.args) {
     try {
-      found.push(inspectOne(paths, name, input.text("type")));
+      found.push(inspectOne(paths, name, type || undefined));
     } catch (error) {
       const { message, exitCode } = describeError(error);
       print(2, `mydocker: ${message}\n`);

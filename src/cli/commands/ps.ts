@@ -61,7 +61,7 @@ async function run(input: Parsed): Promise<number> {
   const format = input.text("format");
   const whole = input.bool("no-trunc");
   if (input.bool("quiet")) print(1, states.map(({ id }) => `${id}\n`).join(""));
-  else if (format === undefined) print(1, classicTable(states, whole));
+  else if (format === undefined || format === "" || format === "table") print(1, classicTable(states, whole));
   else {
     const { formatContainers } = await import("../container-format.ts");
     print(1, formatContainers(paths, format, states, whole));

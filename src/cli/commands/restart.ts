@@ -1,5 +1,5 @@
-import { startStopped } from "../../container/restart.ts";
-import { GRACE_SECONDS, stopContainer } from "../../container/stop.ts";
+import { restartContainer } from "../../container/restart.ts";
+import { GRACE_SECONDS } from "../../container/stop.ts";
 import type { Command } from "../command.ts";
 import { forEach } from "../each.ts";
 import { enginePaths } from "../engine.ts";
@@ -17,9 +17,7 @@ export const command: Command = {
   examples: ["mydocker restart -t 1 c1"],
   run: (input) => {
     const paths = enginePaths();
-    return forEach(input.args, "serial", async (name) => {
-      await stopContainer(paths, name, graceOf(input.int("time") ?? GRACE_SECONDS));
-      await startStopped(paths, name, { attached: false, stdin: false });
-    });
+    const grace = graceOf(input.int("time") ?? GRACE_SECONDS);
+    return forEach(input.args, "serial", (name) => restartContainer(paths, name, grace));
   },
 };

@@ -1,6 +1,6 @@
 import { sweepLayers } from "../../container/images.ts";
 import { collectGarbage, removeContainer } from "../../container/remove.ts";
-import { EngineError } from "../../linux/errors.ts";
+import { NoSuchContainer } from "../../container/store.ts";
 import type { Command } from "../command.ts";
 import { forEach } from "../each.ts";
 import { enginePaths } from "../engine.ts";
@@ -25,8 +25,7 @@ export const command: Command = {
         await removeContainer(paths, name, force);
       } catch (error) {
         // as Docker: what is not there is as good as removed
-        if (force && error instanceof EngineError && error.message.startsWith("No such container"))
-          return error.message;
+        if (force && error instanceof NoSuchContainer) return error.message;
         throw error;
       }
       return undefined;

@@ -1,12 +1,12 @@
 import { attach } from "../../container/attach.ts";
 import { type RunOptions, runContainer } from "../../container/create.ts";
-import type { Limits, NetworkMode } from "../../container/record.ts";
+import type { Limits, NetworkMode, Volume } from "../../container/record.ts";
 import { settleEnd } from "../../container/remove.ts";
 import { EngineError } from "../../linux/errors.ts";
 import { print } from "../../linux/process.ts";
 import { isTerminal } from "../../linux/tty.ts";
 import type { Command, Flag, Parsed } from "../command.ts";
-import { enginePaths } from "../engine.ts";
+import { absolute, enginePaths } from "../engine.ts";
 import { readEnvironment } from "../environment.ts";
 import { UsageError } from "../errors.ts";
 import { parseCpus, parseCpuset, parseMemory, parseShares } from "../units.ts";
@@ -93,7 +93,7 @@ async function run(input: Parsed): Promise<number> {
   }
   const end = await attach(running.shim, running.attachment);
   if (end.exitCode === undefined) return 0;
-  await settleEnd(paths, running, end.lost);
+  await settleEnd(paths, running, end);
   return end.exitCode;
 }
 
@@ -102,23 +102,27 @@ function readOptions(input: Parsed): RunOptions {
   const terminal = input.bool("tty");
   const stdin = input.bool("interactive");
   const detach = input.bool("detach");
+  const rootfs = input.bool("rootfs");
   if (terminal && stdin && detach)
     throw new UsageError("-it and -d exclude each other: a terminal needs somebody in front of it");
   if (terminal && stdin && !isTerminal(0))
     throw new UsageError("the input device is not a TTY: leave -t out");
   const workdir = input.text("workdir");
-  if (workdir !== undefined && !workdir.startsWith("/"))
+  if (workdir && !workdir.startsWith("/"))
     throw new UsageError(`invalid working folder '${workdir}': it is relative, and must be an absolute path`);
+  // as Docker: an empty text is none given, which scripts with empty variables rely on
   const text = <K extends string>(key: K, flag: string): { [P in K]?: string } => {
     const value = input.text(flag);
-    return (value === undefined ? {} : { [key]: value }) as { [P in K]?: string };
+    return (value ? { [key]: value } : {}) as { [P in K]?: string };
   };
+  const name = input.text("name")?.replace(/^\//, "");
+  const entrypoint = input.text("entrypoint");
   return {
-    image,
-    rootfs: input.bool("rootfs"),
+    image: rootfs ? absolute(image) : image,
+    rootfs,
     args,
     env: readEnvironment(input),
-    volumes: input.list("volume").map((volume) => parseVolume(volume, process.cwd())),
+    volumes: readVolumes(input.list("volume")),
     limits: readLimits(input),
     network: readNetwork(input.text("network")),
     labels: Object.fromEntries(input.list("label").map(splitLabel)),
@@ -126,12 +130,29 @@ function readOptions(input: Parsed): RunOptions {
     stdin,
     detach,
     autoRemove: input.bool("rm"),
-    ...text("name", "name"),
-    ...text("entrypoint", "entrypoint"),
+    ...(name && { name }),
+    ...(entrypoint !== undefined && { entrypoint }),
     ...text("workdir", "workdir"),
     ...text("user", "user"),
     ...text("hostname", "hostname"),
   };
+}
+
+function readVolumes(texts: readonly string[]): Volume[] {
+  const volumes = texts.map((text) => parseVolume(text, process.cwd()));
+  const taken = new Set<string>();
+  for (const { destination } of volumes) {
+    if (taken.has(destination)) throw new UsageError(`Duplicate mount point: ${destination}: give it once`);
+    taken.add(destination);
+  }
+  return volumes;
+}
+
+/** The entries that are there; an empty text is none. */
+function withoutUndefined<T extends object>(entries: { [K in keyof T]: T[K] | "" | undefined }): T {
+  return Object.fromEntries(
+    Object.entries(entries).filter(([, value]) => value !== undefined && value !== ""),
+  ) as T;
 }
 
 function readLimits(input: Parsed): Limits {
@@ -140,14 +161,14 @@ function readLimits(input: Parsed): Limits {
   const shares = input.text("cpu-shares");
   const cpuset = input.text("cpuset-cpus");
   const pids = input.int("pids-limit");
-  return {
-    ...(memory !== undefined && { memory: parseMemory(memory) }),
-    ...(cpus !== undefined && { nanoCpus: parseCpus(cpus, navigator.hardwareConcurrency) }),
-    ...(shares !== undefined && { cpuShares: parseShares(shares) }),
-    ...(cpuset !== undefined && { cpuset: parseCpuset(cpuset) }),
+  return withoutUndefined({
+    memory: memory && parseMemory(memory),
+    nanoCpus: cpus && parseCpus(cpus, navigator.hardwareConcurrency),
+    cpuShares: shares && parseShares(shares),
+    cpuset: cpuset && parseCpuset(cpuset),
     // as Docker: zero and below lift the limit
-    ...(pids !== undefined && { pids: pids > 0 ? pids : -1 }),
-  };
+    pids: pids === undefined ? undefined : pids > 0 ? pids : -1,
+  });
 }
 
 function readNetwork(mode: string | undefined): NetworkMode {

@@ -1,6 +1,6 @@
 import { attach } from "../../container/attach.ts";
 import { settleEnd } from "../../container/remove.ts";
-import { startStopped } from "../../container/restart.ts";
+import { startStopped, UNATTACHED } from "../../container/restart.ts";
 import { EngineError } from "../../linux/errors.ts";
 import type { Command, Parsed } from "../command.ts";
 import { forEach } from "../each.ts";
@@ -32,7 +32,7 @@ async function run(input: Parsed): Promise<number> {
   const paths = enginePaths();
   if (!attached)
     return forEach(input.args, "serial", async (name) => {
-      await startStopped(paths, name, { attached: false, stdin: false });
+      await startStopped(paths, name, UNATTACHED);
     });
   const [name = ""] = input.args;
   if (input.args.length > 1)
@@ -42,6 +42,6 @@ async function run(input: Parsed): Promise<number> {
   if (!running)
     throw new EngineError(`container ${name} runs already; 'mydocker logs -f ${name}' shows its output`, 1);
   const end = await attach(running.shim, running.attachment);
-  if (end.exitCode !== undefined) await settleEnd(paths, running, end.lost);
+  if (end.exitCode !== undefined) await settleEnd(paths, running, end);
   return end.exitCode ?? 0;
 }

@@ -2,6 +2,7 @@ import { isErrno } from "../../linux/errno.ts";
 import { EngineError, undone } from "../../linux/errors.ts";
 import { close, mkdir, O, open, readText, writeInto } from "../../linux/file.ts";
 import type { Resources } from "../spec.ts";
+import { requireCpus } from "./cpus.ts";
 import { denyDevicesV1, filterDevicesV2 } from "./devices.ts";
 import type { CgroupLayout } from "./layout.ts";
 import { type Setting, settingsV1, settingsV2 } from "./limits.ts";
@@ -72,6 +73,7 @@ function createV1(
   const settings = settingsV1(resources);
   const joins: string[] = [];
   for (const { path, controllers } of layout.hierarchies) {
+    if (controllers.includes("cpuset")) checkCpuset(resources, `${path}/cpuset.effective_cpus`);
     const mine = settings.filter((setting) => controllers.includes(setting.controller));
     // a cpuset group costs as much as all the others together, and is of use only with a setting
     if (controllers.join() === "cpuset" && mine.length === 0) continue;
@@ -88,6 +90,11 @@ function createV1(
   return { folders: made, joins, fd: undefined };
 }
 
+function checkCpuset(resources: Resources, available: string): void {
+  const wanted = resources.cpu?.cpus;
+  if (wanted !== undefined) requireCpus(wanted, readText(available).trim());
+}
+
 /** A new v1 cpuset group has no CPUs and no memory nodes, and cannot be joined before it has both. */
 function inheritCpuset(parent: string, folder: string, settings: readonly Setting[]): void {
   for (const file of ["cpuset.cpus", "cpuset.mems"])
@@ -99,6 +106,7 @@ function createV2(top: string, cgroupsPath: string, resources: Resources, made: 
   const settings = settingsV2(resources);
   const present = enableControllers(top);
   requireControllers(settings, present);
+  if (present.includes("cpuset")) checkCpuset(resources, `${top}/cpuset.cpus.effective`);
   const folder = top + cgroupsPath;
   mkdir(folder);
   made.push(folder);
