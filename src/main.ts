@@ -2,7 +2,7 @@ import { describeError, errorChain } from "./cli/errors.ts";
 import { HelpWanted, parseFlags } from "./cli/flags.ts";
 import { allCommands, loadCommand, takeGlobals } from "./cli/registry.ts";
 import { tellError } from "./cli/tell.ts";
-import { effectiveUser, exitNow, print, setUmask } from "./linux/process.ts";
+import { effectiveUser, exitNow, ownArguments, print, setUmask } from "./linux/process.ts";
 
 /** Commands that only talk: they need no rights. */
 const FOR_ANYONE = new Set(["help", "version", "completion"]);
@@ -10,7 +10,7 @@ const FOR_ANYONE = new Set(["help", "version", "completion"]);
 async function main(): Promise<number> {
   // every file is made with the mode that is asked for, whatever our caller's umask
   setUmask(0);
-  const [name, ...argv] = takeGlobals(process.argv.slice(2));
+  const [name, ...argv] = takeGlobals(ownArguments());
   const command = await loadCommand(name);
   try {
     const input = parseFlags(command, argv);

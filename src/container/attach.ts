@@ -96,10 +96,13 @@ export async function attach(shim: ShimProcess, attachment: Attachment | undefin
   }
 }
 
-/** A signal interrupts the poll at once; its handler runs when the event loop gets its turn. */
+/**
+ * A signal interrupts the poll at once; its handler runs when the event loop gets its turn. One that came before the poll
+ * does not interrupt it, as while the program was being started: so the first ones are short.
+ */
 async function waitForEnd(shim: ShimProcess): Promise<AttachEnd> {
-  for (;;) {
-    if (!readable(shim.control, 1000)) {
+  for (let patience = 5; ; patience = Math.min(patience * 4, 1000)) {
+    if (!readable(shim.control, patience)) {
       await Bun.sleep(0);
       continue;
     }

@@ -1,5 +1,6 @@
 import { dlopen, type FFIFunction, FFIType, ptr, read } from "bun:ffi";
 import { SysError } from "./errno.ts";
+import { toBytes } from "./text.ts";
 
 /** libc's file name: glibc's, or musl's loader on a musl build (decided at build time). */
 declare const LIBC_NAME: string | undefined;
@@ -66,8 +67,6 @@ export function address(memory: Uint8Array | Uint32Array | BigUint64Array): numb
   return ptr(memory) as unknown as number;
 }
 
-const encoder = new TextEncoder();
-
 /** A path or name: text, or the bytes that a folder gave (NUL-terminated), which need not be UTF-8. */
 export type Name = string | Uint8Array;
 
@@ -75,7 +74,7 @@ export type Name = string | Uint8Array;
 export function cstr(text: Name): Uint8Array {
   if (typeof text !== "string") return text;
   if (text.includes("\0")) throw new SysError("string", JSON.stringify(text), 22);
-  return encoder.encode(`${text}\0`);
+  return toBytes(`${text}\0`);
 }
 
 type Slot = number | Uint8Array | Uint32Array | BigUint64Array;

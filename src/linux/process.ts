@@ -1,6 +1,7 @@
 import { isErrno, SysError } from "./errno.ts";
-import { readText, readTextIfAny } from "./file.ts";
+import { readBytes, readText, readTextIfAny } from "./file.ts";
 import { address, check, cstr, library, SYS, syscall } from "./libc.ts";
+import { fromBytes } from "./text.ts";
 
 const libc = library({
   posix_spawn: "ppppppi",
@@ -110,6 +111,20 @@ export function startTime(pid: number): string | undefined {
   const fields = stat?.slice(stat.lastIndexOf(")") + 2).split(" ");
   const state = fields?.[0];
   return state === "Z" || state === "X" ? undefined : fields?.[19];
+}
+
+/** The arguments of this program, without its own name; bytes that are no UTF-8 are kept (text.ts), as JavaScript does not. */
+export function ownArguments(): string[] {
+  const decoded = process.argv.slice(2);
+  if (!decoded.some((arg) => arg.includes("\ufffd"))) return decoded;
+  const all = readBytes("/proc/self/cmdline");
+  const args: string[] = [];
+  for (let at = 0; at < all.length; ) {
+    const end = all.indexOf(0, at);
+    args.push(fromBytes(all.subarray(at, end)));
+    at = end + 1;
+  }
+  return args.slice(1);
 }
 
 let boot: string | undefined;

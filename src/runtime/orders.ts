@@ -1,3 +1,4 @@
+import { toBytes } from "../linux/text.ts";
 import { FIELDS, type FieldKind, fieldSize } from "./wire.ts";
 
 type ValueOf<K extends FieldKind> = K extends "u32"
@@ -12,8 +13,6 @@ type ValueOf<K extends FieldKind> = K extends "u32"
 
 /** The orders of one shim process; what is left out is zero or empty. */
 export type Orders = { -readonly [F in keyof typeof FIELDS]?: ValueOf<(typeof FIELDS)[F]> };
-
-const encoder = new TextEncoder();
 
 /** The orders as the shim reads them: the fixed fields, then what they point to. An empty text counts 0. */
 export function encodeOrders(orders: Orders): Uint8Array {
@@ -49,9 +48,9 @@ function encodeSpan(value: string | readonly string[] | readonly number[]): [Uin
   const texts = typeof value === "string" ? [value] : isNumbers(value) ? [] : value;
   for (const text of texts)
     if (text.includes("\0")) throw new TypeError(`a text with a NUL character: ${JSON.stringify(text)}`);
-  if (typeof value === "string") return [encoder.encode(`${value}\0`), value === "" ? 0 : 1];
+  if (typeof value === "string") return [toBytes(`${value}\0`), value === "" ? 0 : 1];
   if (isNumbers(value)) return [new Uint8Array(new Uint32Array(value).buffer), value.length];
-  return [encoder.encode(value.map((text) => `${text}\0`).join("")), value.length];
+  return [toBytes(value.map((text) => `${text}\0`).join("")), value.length];
 }
 
 function isNumbers(value: readonly string[] | readonly number[]): value is readonly number[] {

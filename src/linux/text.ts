@@ -1,0 +1,43 @@
+/**
+ * Texts that the kernel hands over are bytes, and need not be UTF-8. A byte that is none is held as a lone surrogate, U+DC80
+ * to U+DCFF, which no valid text has: it survives JSON, and becomes that byte again (PEP 383, "surrogateescape").
+ */
+const ESCAPE = 0xdc00;
+
+const encoder = new TextEncoder();
+const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** The text of bytes, each of which can be had back by `toBytes`. */
+export function fromBytes(bytes: Uint8Array): string {
+  const whole = decode(bytes);
+  if (whole !== undefined) return whole;
+  let text = "";
+  for (let at = 0; at < bytes.length; ) {
+    // one character is 1 to 4 bytes; the shortest that is one is the only one
+    let length = 1;
+    while (length < 4 && decode(bytes.subarray(at, at + length)) === undefined) length++;
+    const character = decode(bytes.subarray(at, at + length));
+    text += character ?? String.fromCharCode(ESCAPE | (bytes[at] ?? 0));
+    at += character === undefined ? 1 : length;
+  }
+  return text;
+}
+
+function decode(bytes: Uint8Array): string | undefined {
+  try {
+    return strict.decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The bytes of a text: UTF-8, but for what `fromBytes` has escaped. */
+export function toBytes(text: string): Uint8Array {
+  if (text.isWellFormed()) return encoder.encode(text);
+  const parts = Array.from(text, (character) => {
+    const code = character.charCodeAt(0);
+    const escaped = character.length === 1 && code >= 0xdc80 && code <= 0xdcff;
+    return escaped ? Uint8Array.of(code & 0xff) : encoder.encode(character);
+  });
+  return Buffer.concat(parts);
+}
