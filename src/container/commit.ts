@@ -1,19 +1,22 @@
-import { archivePath, hasImage, imageName } from "../image/store.ts";
+import { configComment } from "../image/config-comment.ts";
+import { archivePath, hasImage, type ImageConfig, imageName } from "../image/store.ts";
 import { EngineError } from "../linux/errors.ts";
 import { close, mkdirAll, O, open } from "../linux/file.ts";
 import { exists } from "../linux/stat.ts";
 import { isRunning } from "./liveness.ts";
 import { holdLayer, openMerged } from "./overlay.ts";
 import type { Paths } from "./paths.ts";
-import type { ContainerRecord } from "./record.ts";
+import type { Container, ContainerRecord } from "./record.ts";
 import { findId, readContainer, readState, waitForLock } from "./store.ts";
 
 /**
  * `commit`: the merged view of a container, running or not, as image/IMAGE.tar, which `run` finds at once. A name that
- * exists is refused. Returns the image's name.
+ * exists is refused. How the container runs (environment, command, user, working folder) is the image's from then on.
+ * Returns the image's name.
  */
 export async function commitContainer(paths: Paths, reference: string, image: string): Promise<string> {
-  const { record } = readContainer(paths, findId(paths, reference));
+  const container = readContainer(paths, findId(paths, reference));
+  const { record } = container;
   const name = imageName(image);
   const out = archivePath(paths.root, name);
   if (hasImage(paths.root, name)) throw taken(name);
@@ -22,13 +25,30 @@ export async function commitContainer(paths: Paths, reference: string, image: st
   try {
     const { packTree } = await import("../image/pack.ts");
     Bun.unsafe.setJITPolicy(1);
-    packTree(view.merged, out);
+    packTree(view.merged, out, configComment(configFrom(container)));
   } catch (error) {
     throw exists(out) ? taken(name) : error;
   } finally {
     for (const fd of view.open) close(fd);
   }
   return name;
+}
+
+/** What the engine itself puts into an environment. */
+const OWN_VARIABLES = /^(HOSTNAME|HOME|TERM)=/;
+
+/** How containers of the new image run: as this one, as far as its flags did not only concern it alone. */
+function configFrom({ record, spec }: Container): ImageConfig {
+  const entrypoint = record.entrypoint;
+  return {
+    Env: spec.process.env.filter((entry) => !OWN_VARIABLES.test(entry)),
+    Cmd: record.command.slice(entrypoint.length),
+    ...(entrypoint.length > 0 && { Entrypoint: entrypoint }),
+    ...(spec.process.cwd !== "/" && { WorkingDir: spec.process.cwd }),
+    ...(record.user !== "" && { User: record.user }),
+    ...(Object.keys(record.labels).length > 0 && { Labels: record.labels }),
+    ...(record.stopSignal !== "SIGTERM" && { StopSignal: record.stopSignal }),
+  };
 }
 
 /** A container's merged view, and all that must be closed when it is read. */

@@ -8,15 +8,10 @@ import { TreeReader } from "./tree-reader.ts";
 
 /**
  * Writes the tree at `root` (a folder's descriptor, or a path of the host) as a plain tar to `out`, an absolute path;
- * `exclude` holds paths below the root (`proc`, `etc/hosts`) that are left out. The file is there only when it is
- * whole and on disk. The tree may change, or be hostile, meanwhile: links are never followed, other mounts (but for
+ * `comment` goes before its members. The file is there only when it is whole and on disk. The tree may change, or be hostile, meanwhile: links are never followed, other mounts (but for
  * an empty folder) and sockets left out. Returns the bytes of file content. Throws EngineError where `out` exists.
  */
-export function packTree(
-  root: number | string,
-  out: string,
-  exclude: ReadonlySet<string> = new Set(),
-): { readonly size: number } {
+export function packTree(root: number | string, out: string, comment?: string): { readonly size: number } {
   if (exists(out)) throw taken(out);
   const folder = out.slice(0, out.lastIndexOf("/")) || "/";
   let aside: Aside | undefined;
@@ -24,7 +19,8 @@ export function packTree(
   try {
     aside = openAside(folder);
     const output = new TarOutput(aside.fd);
-    const size = new TreeReader(output, new Set([...exclude].map(byteName))).read(fd);
+    if (comment !== undefined) output.comment(byteName(comment));
+    const size = new TreeReader(output).read(fd);
     output.end();
     fsync(aside.fd);
     publish(aside, out);

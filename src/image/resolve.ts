@@ -4,8 +4,9 @@ import { chmod, close, O, open, rename } from "../linux/file.ts";
 import { exists, fstat, isRegular, type Stat } from "../linux/stat.ts";
 import { syncFilesystem } from "../linux/tree.ts";
 import { ArchiveError } from "./archive-error.ts";
+import { configOf } from "./config-comment.ts";
 import { findImage, toImage } from "./find.ts";
-import { type Image, PLAIN_CONFIG } from "./image.ts";
+import type { Image } from "./image.ts";
 import { entryOf, type IndexEntry, readIndex, updateIndex } from "./index-file.ts";
 import { timeText } from "./list.ts";
 import { holdExclusive, holdImages } from "./locks.ts";
@@ -109,7 +110,7 @@ async function unpackInto(root: string, run: string, archive: Archive): Promise<
   try {
     // whatever the umask made of it; the archive's own `./` has the last word
     chmod(temporary.path, 0o755);
-    const { size, newest } = await unpackTar(archive.pieces, temporary.fd);
+    const { size, newest, comment } = await unpackTar(archive.pieces, temporary.fd);
     const digest = archive.digest();
     publish(root, temporary, digest);
     return {
@@ -118,7 +119,7 @@ async function unpackInto(root: string, run: string, archive: Archive): Promise<
       size,
       created: archive.created ?? timeText(newest),
       source: archive.source,
-      config: PLAIN_CONFIG,
+      config: configOf(comment),
     };
   } catch (error) {
     dropTemporary(temporary);

@@ -33,12 +33,19 @@ export function padding(size: number): number {
 export function tarHeader(member: TarMember): Buffer {
   const records = paxRecords(member);
   if (records === "") return ustar(member);
+  return Buffer.concat([paxHeader("x", records), ustar(member)]);
+}
+
+/** A pax global header (POSIX pax, "ustar typeflag g") with a comment on the archive as a whole; the text is a byte string. */
+export function tarComment(comment: string): Buffer {
+  return paxHeader("g", paxRecord("comment", comment));
+}
+
+function paxHeader(type: "g" | "x", records: string): Buffer {
   const data = Buffer.from(records, "latin1");
-  const pax = ustar(
-    { name: "PaxHeaders/x", type: "0", mode: 0o644, uid: 0, gid: 0, size: data.length, mtime: 0n },
-    "x",
-  );
-  return Buffer.concat([pax, data, Buffer.alloc(padding(data.length)), ustar(member)]);
+  const name = type === "g" ? "pax_global_header" : "PaxHeaders/x";
+  const header = ustar({ name, type: "0", mode: 0o644, uid: 0, gid: 0, size: data.length, mtime: 0n }, type);
+  return Buffer.concat([header, data, Buffer.alloc(padding(data.length))]);
 }
 
 function paxRecords(member: TarMember): string {

@@ -1,5 +1,5 @@
 import { read, writeAll } from "../linux/file.ts";
-import { BLOCK, padding, type TarMember, tarHeader } from "./tar-header.ts";
+import { BLOCK, padding, type TarMember, tarComment, tarHeader } from "./tar-header.ts";
 
 const ROOM = 1 << 20;
 
@@ -9,6 +9,11 @@ export class TarOutput {
   #used = 0;
 
   constructor(readonly fd: number) {}
+
+  /** A comment on the whole archive, before its members; a byte string. */
+  comment(text: string): void {
+    this.#put(tarComment(text));
+  }
 
   /** A member; with a size, `content` gives its bytes (see there). */
   add(member: TarMember, content = -1): void {

@@ -18,10 +18,7 @@ export class TreeReader {
   #mount = 0n;
   #device = "";
 
-  constructor(
-    readonly output: TarOutput,
-    readonly exclude: ReadonlySet<string>,
-  ) {}
+  constructor(readonly output: TarOutput) {}
 
   /** Writes the folder open on `root` with all below it; returns the bytes of file content. */
   read(root: number): number {
@@ -46,7 +43,6 @@ export class TreeReader {
         throw new EngineError(
           `${JSON.stringify(readable(path.slice(0, 60)))}… lies too deep: a path has 4095 bytes at most`,
         );
-      if (this.exclude.has(path)) continue;
       try {
         this.#member(dirfd, name, path);
       } catch (error) {

@@ -12,6 +12,8 @@ export interface Unpacked {
   readonly size: number;
   readonly members: number;
   readonly newest: bigint;
+  /** What a pax global header says of the whole archive; bytes as characters. */
+  readonly comment: string | undefined;
 }
 
 type Stream = ReturnType<typeof extract>;
@@ -98,7 +100,8 @@ class Reader {
   }
 
   result(): Unpacked {
-    return { size: this.#size, members: this.#members, newest: this.#newest };
+    const comment = this.#global.get("comment");
+    return { size: this.#size, members: this.#members, newest: this.#newest, comment };
   }
 
   /** Waits for an event of the extractor, or its failure. */

@@ -139,6 +139,25 @@ describe("images", () => {
     expect(await ok("rmi", "tagged:v1", "tagged")).toMatch(/Untagged: tagged:v1\n.*Untagged: tagged:latest/s);
   });
 
+  test("a commit runs as its container did, and its archive is a plain tar", async () => {
+    const name = newName();
+    const options = ["-e", "A=größer", "-w", "/tmp", "-u", "nobody", "-l", "kept=yes", "--entrypoint", "sh"];
+    await ok("run", "--name", name, ...options, "busybox", "-c", "echo $A; pwd; id -un");
+    await ok("commit", name, "configured");
+    expect(await ok("run", "--rm", "configured")).toBe("größer\n/tmp\nnobody");
+    expect(await ok("run", "--rm", "-u", "0", "-w", "/", "configured", "-c", "pwd; echo $HOME")).toBe(
+      "/\n/root",
+    );
+    expect(await ok("inspect", "-f", "{{json .Config.Labels}} {{.Config.User}}", "configured")).toBe(
+      '{"kept":"yes"} nobody',
+    );
+    const listed = Bun.spawnSync(["tar", "-tf", `${ROOT}/image/configured.tar`]);
+    expect(listed.stderr.toString()).toBe("");
+    expect(listed.stdout.toString()).toStartWith("./\nbin/\n");
+    await ok("rm", name);
+    await ok("rmi", "configured");
+  });
+
   test("one that is there is not committed over, the built-in one neither", async () => {
     const { name } = await background("busybox", "sleep", "1000");
     await fails(1, /an image of that name exists/, "commit", name, "busybox");
