@@ -256,6 +256,6 @@ __attribute__((noreturn)) void monitor_main(void) {
   }
   await_orders(FD_CONTROL);
   int code = pump(&stdio, pidfd, (int)pid, &fate);
-  await_fate(&fate, 5000);
+  await_fate(&fate, 30000);
   end_container(fate, code);
 }
