@@ -252,7 +252,7 @@ static void build_root(void) {
   protect_paths();
 }
 
-static void bring_lo_up(void) {
+static void set_up_network(void) {
   struct ifreq request = {.ifr_name = "lo"};
   int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   check(fd, "socket");
@@ -260,6 +260,8 @@ static void bring_lo_up(void) {
   request.ifr_flags |= IFF_UP;
   check(ioctl(fd, SIOCSIFFLAGS, &request), "SIOCSIFFLAGS lo");
   close(fd);
+  write_file("/proc/sys/net/ipv4/ip_unprivileged_port_start", 0, "0");
+  write_file("/proc/sys/net/ipv4/ping_group_range", 0, "0 2147483647");
 }
 
 static void pivot(void) {
@@ -347,7 +349,7 @@ static int run(const char *lower, const char *state, char **argv) {
     check(unshare(CLONE_NEWCGROUP), "unshare cgroup");
     build_root();
     check(sethostname("floor", 5), "sethostname");
-    bring_lo_up();
+    set_up_network();
     pivot();
     run_command(argv, out, err);
   }

@@ -1,3 +1,4 @@
+import { isErrno } from "../linux/errno.ts";
 import { EngineError } from "../linux/errors.ts";
 import { close, O, open, openIn } from "../linux/file.ts";
 import { CLONE } from "../linux/mount.ts";
@@ -11,11 +12,13 @@ import { ShimError, ShimProcess } from "../runtime/shim.ts";
 import type { Process } from "../runtime/spec.ts";
 import { FLAG, MESSAGE } from "../runtime/wire.ts";
 import { type Attachment, prepareAttach } from "./attach.ts";
-import { runningContainer } from "./kill.ts";
+import { notRunning, runningContainer } from "./kill.ts";
 import { isRunning } from "./liveness.ts";
-import type { Paths } from "./paths.ts";
-import { makeProcess, mergeEnvironments, withHome } from "./spec.ts";
+import { cgroupsPathOf, type Paths } from "./paths.ts";
+import type { ContainerRecord, State } from "./record.ts";
+import { makeProcess, mergeEnvironments, namespacesOf, withHome } from "./spec.ts";
 import { describeShimError } from "./start.ts";
+import { readSpec } from "./store.ts";
 import { type Identity, resolveUserIn } from "./user.ts";
 
 /** What `exec` was asked for. */
@@ -38,20 +41,14 @@ export interface Executing {
 
 /** Runs a command in all namespaces and the cgroup of a running container; returns once it has been executed. */
 export function execInContainer(paths: Paths, reference: string, options: ExecOptions): Executing {
-  const { record, spec, state } = runningContainer(paths, reference);
-  const pid = Number(state.pid);
-  const pidfd = openPidfd(pid);
-  const root = open(`/proc/${pid}/root`, O.PATH | O.DIRECTORY);
-  // the descriptors are of the container only if its process still lives now that they are open
-  if (pidfd === undefined || !isRunning(state))
-    throw new EngineError(`container ${record.name} is not running`, 1);
-  const layout = cgroupLayout();
-  const group = openGroup(layout, spec.linux.cgroupsPath);
+  const { record, state } = runningContainer(paths, reference);
+  const { pidfd, root } = openProcess(record, state);
+  const group = openGroup(cgroupLayout(), cgroupsPathOf(record.id));
   const terminal = options.terminal ? terminalIn(root) : undefined;
   let attachment: Attachment | undefined;
   try {
     // the cgroup namespace too: it exists by now
-    const cloneFlags = namespaceFlags(spec.linux.namespaces) | CLONE.NEWCGROUP;
+    const cloneFlags = namespaceFlags(namespacesOf(record)) | CLONE.NEWCGROUP;
     const flags =
       (options.terminal ? FLAG.tty : 0) |
       (options.stdin ? FLAG.stdin : 0) |
@@ -66,7 +63,8 @@ export function execInContainer(paths: Paths, reference: string, options: ExecOp
         ...(terminal && { ptyMaster: terminal.master, ptySlave: terminal.slave }),
       },
     );
-    const process = execProcess(root, spec.process, record.user, options);
+    // while it starts
+    const process = execProcess(root, readSpec(paths, record.id).process, record.user, options);
     if (!options.detach) attachment = prepareAttach(shim, terminal, options.stdin);
     shim.launch({ ...processOrders(process), joins: group.joins }, false);
     shim.expect(shim.control, MESSAGE.created);
@@ -79,6 +77,22 @@ export function execInContainer(paths: Paths, reference: string, options: ExecOp
   } finally {
     for (const fd of [pidfd, root, group.fd, terminal?.slave]) if (fd !== undefined) close(fd);
   }
+}
+
+/** Descriptors of a container's first process and of its root: of that process only if it still lives now that they are open. */
+function openProcess(
+  record: ContainerRecord,
+  state: State,
+): { readonly pidfd: number; readonly root: number } {
+  const pidfd = openPidfd(Number(state.pid));
+  if (pidfd === undefined) throw notRunning(record);
+  try {
+    const root = open(`/proc/${state.pid}/root`, O.PATH | O.DIRECTORY);
+    if (isRunning(state)) return { pidfd, root };
+  } catch (error) {
+    if (!isErrno(error, "ENOENT", "ESRCH")) throw error;
+  }
+  throw notRunning(record);
 }
 
 /** The container's own process, with the command, user, folder and additions of this call. */

@@ -3,8 +3,8 @@ import { close } from "../linux/file.ts";
 import { openPidfd, signalPidfd } from "../linux/process.ts";
 import { isRunning } from "./liveness.ts";
 import type { Paths } from "./paths.ts";
-import type { Container, State } from "./record.ts";
-import { findId, readContainer, readState } from "./store.ts";
+import type { ContainerRecord, State } from "./record.ts";
+import { findId, readRecord, readState } from "./store.ts";
 
 /**
  * Sends a signal to the first process of a container; false where it does not run. The pid is held by descriptor
@@ -22,18 +22,22 @@ export function signalContainer(state: State | undefined, signal: number): boole
 }
 
 /** A container that must run: its record and present state, or "is not running". */
-export function runningContainer(paths: Paths, reference: string): Container & { readonly state: State } {
-  const { record, spec } = readContainer(paths, findId(paths, reference));
+export function runningContainer(
+  paths: Paths,
+  reference: string,
+): { readonly record: ContainerRecord; readonly state: State } {
+  const record = readRecord(paths, findId(paths, reference));
   const state = readState(paths, record);
-  if (isRunning(state)) return { record, spec, state };
-  throw new EngineError(
-    `container ${record.name} is not running; 'mydocker start ${record.name}' starts it`,
-    1,
-  );
+  if (isRunning(state)) return { record, state };
+  throw notRunning(record);
+}
+
+export function notRunning({ name }: ContainerRecord): EngineError {
+  return new EngineError(`container ${name} is not running; 'mydocker start ${name}' starts it`, 1);
 }
 
 /** `kill`: a signal to a running container. */
 export function killContainer(paths: Paths, reference: string, signal: number): void {
   const { record, state } = runningContainer(paths, reference);
-  if (!signalContainer(state, signal)) throw new EngineError(`container ${record.name} is not running`, 1);
+  if (!signalContainer(state, signal)) throw notRunning(record);
 }

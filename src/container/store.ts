@@ -75,10 +75,23 @@ function isContainer(paths: Paths, id: string): boolean {
 
 /** The record and spec of a container. */
 export function readContainer(paths: Paths, id: string): Container {
+  return { record: readRecord(paths, id), spec: readSpec(paths, id) };
+}
+
+/** The record of a container. */
+export function readRecord(paths: Paths, id: string): ContainerRecord {
+  return readPart<ContainerRecord>(paths.record(id), id);
+}
+
+/** The OCI spec of a container. */
+export function readSpec(paths: Paths, id: string): Spec {
+  return readPart<Spec>(paths.spec(id), id);
+}
+
+function readPart<T>(path: string, id: string): T {
   try {
-    const record = readJson<ContainerRecord>(paths.record(id));
-    const spec = readJson<Spec>(paths.spec(id));
-    if (record && spec) return { record, spec };
+    const part = readJson<T>(path);
+    if (part) return part;
   } catch (error) {
     throw new EngineError(
       `the record of container ${id} is damaged: ${reasonOf(error)}; 'rm -f ${id}' removes it`,

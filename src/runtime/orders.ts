@@ -41,7 +41,15 @@ export function encodeOrders(orders: Orders): Uint8Array {
     }
     at += fieldSize(kind);
   }
-  return Buffer.concat([new Uint8Array(head.buffer), ...parts]);
+  // not Buffer.concat: the first use of Buffer costs 0.1 ms
+  const whole = new Uint8Array(end);
+  whole.set(new Uint8Array(head.buffer));
+  let to = fixed;
+  for (const part of parts) {
+    whole.set(part, to);
+    to += part.length;
+  }
+  return whole;
 }
 
 function encodeSpan(value: string | readonly string[] | readonly number[]): [Uint8Array, number] {

@@ -167,7 +167,7 @@ function ownExecutable(): number {
 function shimLibrary(): number {
   if (typeof SHIM_BASE64 !== "string") throw new EngineError("the shim is only in the built executable");
   const fd = memfd("mydocker-shim", true);
-  writeAll(fd, Buffer.from(SHIM_BASE64, "base64"));
+  writeAll(fd, Uint8Array.fromBase64(SHIM_BASE64));
   sealAll(fd);
   return fd;
 }
