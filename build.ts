@@ -91,7 +91,7 @@ async function main(args: readonly string[]): Promise<void> {
         ? `${target.busybox} is missing: apt-get install busybox-static`
         : `${target.busybox} is missing: put a static busybox for that machine there (dpkg -x of Debian's busybox-static)`,
     );
-  const archive = `${ROOT}/build/busybox.tar.gz`;
+  const archive = `${ROOT}/build/busybox.tar`;
   const busybox = await makeBusyboxTar(archive, target.busybox);
   const outfile = `${ROOT}/dist/mydocker${target.name === NATIVE ? "" : `-${target.name}`}`;
   const result = await Bun.build({

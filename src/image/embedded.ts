@@ -3,7 +3,7 @@ import { close, O, open, pread } from "../linux/file.ts";
 import { fstat } from "../linux/stat.ts";
 
 /**
- * The image that the program carries lies behind the executable: the gzipped tar, its length (64 bits, little endian),
+ * The image that the program carries lies behind the executable: the tar, its length (64 bits, little endian),
  * and this mark. Embedded by the bundler it would be loaded at every start, at 0.9 ms.
  */
 export const ARCHIVE_MARK = "mydocker-image-1";
@@ -16,7 +16,7 @@ export function archiveTrailer(length: number): Uint8Array {
   return trailer;
 }
 
-/** The stored bytes of the image that the program carries (a gzipped tar; see busybox-rootfs.ts). */
+/** The stored bytes of the image that the program carries (a tar; see busybox-rootfs.ts). */
 export function embeddedArchive(executable = "/proc/self/exe"): Uint8Array {
   const fd = open(executable, O.RDONLY);
   try {

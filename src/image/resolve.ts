@@ -50,6 +50,9 @@ async function makeEntry(root: string, run: string, name: string): Promise<Index
   }
 }
 
+/** An archive of so many bytes is unpacked faster by compiled code, compiling included. */
+const WORTH_COMPILING = 4 << 20;
+
 async function fromFile(root: string, run: string, name: string, fd: number): Promise<IndexEntry> {
   const stat = settledStat(fd);
   if (!isRegular(stat)) throw new ArchiveError("it is not a regular file");
@@ -57,6 +60,8 @@ async function fromFile(root: string, run: string, name: string, fd: number): Pr
   if (known !== undefined && (await sameContent(root, known, fd)))
     return { ...known, source: sourceOf(stat) };
   const { openSource } = await import("./source.ts");
+  // thousands of members are worth compiled code; the executable starts with a policy for short commands
+  if (stat.size >= WORTH_COMPILING) Bun.unsafe.setJITPolicy(1);
   const source = openSource(fd);
   return await unpackInto(root, run, {
     pieces: source.pieces,
@@ -81,8 +86,7 @@ async function fromEmbedded(root: string, run: string, name: string): Promise<In
       `Unable to find image '${name}' locally: put its root file system into ${archivePath(root, name)}`,
     );
   const { embeddedArchive } = await import("./embedded.ts");
-  // our own archive, of known size: no need for a thread that unzips
-  const tar = Bun.gunzipSync(Uint8Array.from(embeddedArchive()));
+  const tar = embeddedArchive();
   async function* pieces(): AsyncGenerator<Uint8Array> {
     yield tar;
   }
@@ -104,8 +108,6 @@ interface Archive {
 
 async function unpackInto(root: string, run: string, archive: Archive): Promise<IndexEntry> {
   const { unpackTar } = await import("./unpack.ts");
-  // thousands of members are worth compiled code; the executable starts with a policy for short commands
-  Bun.unsafe.setJITPolicy(1);
   const temporary = makeTemporary(root, run);
   try {
     // whatever the umask made of it; the archive's own `./` has the last word

@@ -285,7 +285,7 @@ describe.skipIf(!isRoot)("many processes", () => {
 });
 
 describe.skipIf(!isRoot || !existsSync("/bin/busybox"))("the embedded busybox", () => {
-  const archive = `${import.meta.dir}/../../build/busybox.tar.gz`;
+  const archive = `${import.meta.dir}/../../build/busybox.tar`;
   const kept = existsSync(archive);
   const readArchive = embeddedArchive;
   afterEach(() => {
