@@ -124,7 +124,7 @@ function providedMounts(paths: Paths, record: ContainerRecord): Mount[] {
     .map(([name, destination]) => ({
       destination,
       type: "bind",
-      source: `${paths.container(record.id)}/${name}`,
+      source: `${paths.runFolder(record.name)}/${name}`,
       options: ["rbind", "rprivate"],
     }));
 }
