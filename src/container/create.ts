@@ -223,7 +223,7 @@ function start(
       );
       return { record, spec: makeSpec(paths, record, hostname, process) };
     },
-    provide: () => writeProvided(paths, record.name, hostname, undefined),
+    provide: () => writeProvided(paths, id, hostname, undefined),
     keep: (container) => writeContainer(paths, container),
   });
 }

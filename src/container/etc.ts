@@ -9,24 +9,21 @@ ff02::1\tip6-allnodes
 ff02::2\tip6-allrouters
 `;
 
-/** The files of /etc that the engine provides, by their names in the container's folder in /run. */
+/** The files of /etc that the engine provides, by their names in the container's folder. */
 export const PROVIDED = {
   hosts: "/etc/hosts",
   hostname: "/etc/hostname",
   "resolv.conf": "/etc/resolv.conf",
 } as const;
 
-/**
- * Writes hosts, hostname and resolv.conf for a start; they are bound over the image's. In /run, since each start makes them
- * anew, and new files cost ten times as much on a disk, more so where many containers come and go.
- */
+/** Writes hosts, hostname and resolv.conf into the container's folder; they are bound over the image's. */
 export function writeProvided(
   paths: Paths,
-  name: string,
+  id: string,
   hostname: string,
   ownAddress: string | undefined,
 ): void {
-  const folder = paths.runFolder(name);
+  const folder = paths.container(id);
   writeFile(`${folder}/hosts`, ownAddress ? `${HOSTS}${ownAddress}\t${hostname}\n` : HOSTS, 0o644);
   writeFile(`${folder}/hostname`, `${hostname}\n`, 0o644);
   writeFile(`${folder}/resolv.conf`, readTextIfAny("/etc/resolv.conf") ?? "", 0o644);

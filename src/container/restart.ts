@@ -81,7 +81,7 @@ function startHeld(paths: Paths, container: Container, lock: number, streams: St
     terminal: spec.process.terminal,
     fresh: false,
     describe: () => container,
-    provide: () => writeProvided(paths, record.name, spec.hostname, undefined),
+    provide: () => writeProvided(paths, record.id, spec.hostname, undefined),
     keep: () => {},
   });
   // what it says is of the run before

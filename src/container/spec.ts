@@ -124,7 +124,7 @@ function providedMounts(paths: Paths, record: ContainerRecord): Mount[] {
     .map(([name, destination]) => ({
       destination,
       type: "bind",
-      source: `${paths.runFolder(record.name)}/${name}`,
+      source: `${paths.container(record.id)}/${name}`,
       options: ["rbind", "rprivate"],
     }));
 }
