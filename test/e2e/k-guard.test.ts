@@ -248,6 +248,15 @@ describe("records that are lost or damaged while the container runs", () => {
     expect(await ok("ps", "-a", "--format", "{{.Status}}")).toBe("Exited (137)");
   });
 
+  test("a line of the log that a full disk cut off is passed over", async () => {
+    const name = newName();
+    await ok("run", "--name", name, "busybox", "echo", "before");
+    const log = await ok("inspect", "-f", "{{.LogPath}}", name);
+    const whole = readFileSync(log, "utf8");
+    writeFileSync(log, `${whole}${whole.slice(0, 20)}\n${whole.replace("before", "behind")}`);
+    expect(await ok("logs", name)).toBe("before\nbehind");
+  });
+
   test("states that a killed start left behind go with the next one", async () => {
     const name = newName();
     await ok("run", "--name", name, "busybox", "true");
