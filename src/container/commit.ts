@@ -21,7 +21,7 @@ export async function commitContainer(paths: Paths, reference: string, image: st
   const out = archivePath(paths.root, name);
   if (hasImage(paths.root, name)) throw taken(name);
   mkdirAll(`${paths.root}/image`, 0o700);
-  const view = (await viewOfRunning(paths, record)) ?? (await viewOfStopped(paths, record));
+  const view = viewOfRunning(paths, record) ?? (await viewOfStopped(paths, record));
   try {
     const { packTree } = await import("../image/pack.ts");
     Bun.unsafe.setJITPolicy(1);
@@ -58,7 +58,7 @@ interface View {
 }
 
 /** Of a container that runs, and may end meanwhile: nobody removes its layer before we are done. Undefined where it does not. */
-async function viewOfRunning(paths: Paths, record: ContainerRecord): Promise<View | undefined> {
+function viewOfRunning(paths: Paths, record: ContainerRecord): View | undefined {
   const state = readState(paths, record);
   if (!isRunning(state)) return undefined;
   const layer = holdLayer(paths, record.id);

@@ -2,7 +2,7 @@ import { findImage, type Image, type ImageConfig, resolveImage, withImagesShared
 import { isErrno } from "../linux/errno.ts";
 import { EngineError, undone } from "../linux/errors.ts";
 import { close, lock, mkdirAll, mkdirIfMissing, O, open, readlinkIfAny, symlink } from "../linux/file.ts";
-import { exists, fstat, isDirectory, lstatIfAny, statIfAny } from "../linux/stat.ts";
+import { exists, isDirectory, isStillAt, statIfAny } from "../linux/stat.ts";
 import { MESSAGE } from "../runtime/wire.ts";
 import { writeProvided } from "./etc.ts";
 import { sweepLayers } from "./images.ts";
@@ -122,7 +122,7 @@ function lockFolder(paths: Paths, id: string): number | undefined {
   try {
     const fd = open(paths.container(id), O.RDONLY | O.DIRECTORY);
     lock(fd, true);
-    if (lstatIfAny(paths.container(id))?.ino === fstat(fd).ino) return fd;
+    if (isStillAt(fd, paths.container(id))) return fd;
     close(fd);
   } catch (error) {
     if (!isErrno(error, "ENOENT")) throw error;

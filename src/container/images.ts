@@ -1,7 +1,7 @@
 import { hasUnlistedLayers, type ImageUse, imageName, removeUnusedLayers } from "../image/store.ts";
 import type { Paths } from "./paths.ts";
-import { type ContainerRecord, readJson } from "./record.ts";
-import { listIds } from "./store.ts";
+import type { ContainerRecord } from "./record.ts";
+import { listIds, recordIfAny } from "./store.ts";
 
 /** Which containers use an image, for those who remove images and layers. */
 export function imageUse(paths: Paths, force: boolean): ImageUse {
@@ -19,12 +19,6 @@ export async function sweepLayers(paths: Paths): Promise<void> {
 }
 
 function records(paths: Paths): ContainerRecord[] {
-  return listIds(paths).flatMap((id) => {
-    try {
-      return readJson<ContainerRecord>(paths.record(id)) ?? [];
-    } catch {
-      // a damaged record cannot be started, and so uses nothing
-      return [];
-    }
-  });
+  // a damaged record cannot be started, and so uses nothing
+  return listIds(paths).flatMap((id) => recordIfAny(paths, id) ?? []);
 }

@@ -2,14 +2,13 @@ import { unlinkIfAny } from "../linux/file.ts";
 import { listFolder } from "../linux/folder.ts";
 import { groupFolders } from "../runtime/cgroup/group.ts";
 import { cgroupLayout } from "../runtime/cgroup/layout.ts";
-import { killMembers, removeGroup } from "../runtime/cgroup/remove.ts";
+import { removeGroup } from "../runtime/cgroup/remove.ts";
 import { unmountOverlay } from "./overlay.ts";
 import { cgroupsPathOf, type Paths } from "./paths.ts";
 
-/** Kills all that runs in a container's group: also where nothing is known of it any more but its id. */
-export function killGroup(id: string): void {
-  const [folder] = groupFolders(cgroupLayout(), cgroupsPathOf(id));
-  if (folder !== undefined) killMembers(folder);
+/** One of the folders of a container's group, which all of its processes are in; they are found so by its id alone. */
+export function groupFolderOf(id: string): string {
+  return groupFolders(cgroupLayout(), cgroupsPathOf(id))[0] ?? "";
 }
 
 /**

@@ -2,15 +2,16 @@ import { isErrno } from "../linux/errno.ts";
 import { EngineError } from "../linux/errors.ts";
 import { close, readlinkIfAny, unlinkIfAny } from "../linux/file.ts";
 import { listFolder, removeTree } from "../linux/folder.ts";
+import { killMembers } from "../runtime/cgroup/remove.ts";
 import { MESSAGE } from "../runtime/wire.ts";
 import type { AttachEnd } from "./attach.ts";
 import { isRunning } from "./liveness.ts";
 import { removeLayer } from "./overlay.ts";
 import type { Paths } from "./paths.ts";
 import { type ContainerRecord, readJson } from "./record.ts";
-import { clearRemains, killGroup } from "./remains.ts";
+import { clearRemains, groupFolderOf } from "./remains.ts";
 import type { Running } from "./start.ts";
-import { findId, listIds, NoSuchContainer, readState, tryLock, waitForLock } from "./store.ts";
+import { findId, listIds, NoSuchContainer, readState, recordIfAny, tryLock, waitForLock } from "./store.ts";
 
 /**
  * Removes all that belongs to a container; the caller holds its lock. The record goes first: from then on it is no
@@ -93,8 +94,9 @@ function refuseRunning(paths: Paths, id: string): void {
 
 /** Kills the container's processes again and again: one may be about to be started. */
 async function lockForRemoval(paths: Paths, id: string, force: boolean): Promise<number> {
+  const group = force ? groupFolderOf(id) : "";
   const kill = (): boolean => {
-    if (force) killGroup(id);
+    if (force) killMembers(group);
     return false;
   };
   kill();
@@ -104,15 +106,6 @@ async function lockForRemoval(paths: Paths, id: string, force: boolean): Promise
     `cannot remove container ${recordIfAny(paths, id)?.name ?? id}: another command is busy with it, or its processes do not end`,
     1,
   );
-}
-
-/** The record of a container; undefined where there is none that can be read. */
-function recordIfAny(paths: Paths, id: string): ContainerRecord | undefined {
-  try {
-    return readJson<ContainerRecord>(paths.record(id));
-  } catch {
-    return undefined;
-  }
 }
 
 /** Garbage can wait; who asked for something else cannot. */

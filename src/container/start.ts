@@ -36,7 +36,7 @@ export interface StartOptions {
   /** Says what to run; called once the merged view is mounted. */
   describe(): Container;
   /** Makes what the container's mounts are made from. */
-  provide(container: Container): void;
+  provide(): void;
   /** Writes the container down: while its program is being executed, and before the container may outlive its client. */
   keep(container: Container): void;
 }
@@ -111,7 +111,7 @@ function begin(paths: Paths, options: StartOptions, begun: Begun): Running {
   const startedAt = new Date().toISOString();
   shim.launch(makeOrders(paths, container, group, startedAt), true);
   begun.launched = true;
-  options.provide(container);
+  options.provide();
   const pid = shim.expect(shim.control, MESSAGE.created).a;
   shim.expect(shim.channel, MESSAGE.ready);
   enterAndBuild(pid, container.spec, { procAt: paths.runFolder(record.name), layout, terminal });

@@ -3,13 +3,11 @@ import { EngineError } from "../linux/errors.ts";
 import { close, lock, O, open, readlinkIfAny, readTextIfAny, tryLockShared } from "../linux/file.ts";
 import { listFolder } from "../linux/folder.ts";
 import { bootId, startTime } from "../linux/process.ts";
-import { exists } from "../linux/stat.ts";
-import { groupFolders } from "../runtime/cgroup/group.ts";
-import { cgroupLayout } from "../runtime/cgroup/layout.ts";
+import { exists, isStillAt } from "../linux/stat.ts";
 import { groupMembers } from "../runtime/cgroup/remove.ts";
 import type { Spec } from "../runtime/spec.ts";
 import { isRunning, sight } from "./liveness.ts";
-import { cgroupsPathOf, type Paths } from "./paths.ts";
+import type { Paths } from "./paths.ts";
 import {
   type Container,
   type ContainerRecord,
@@ -18,6 +16,7 @@ import {
   readJson,
   type State,
 } from "./record.ts";
+import { groupFolderOf } from "./remains.ts";
 
 /** Ids are ten decimal digits. */
 export const ID = /^[0-9]{10}$/;
@@ -83,6 +82,15 @@ export function readRecord(paths: Paths, id: string): ContainerRecord {
   return readPart<ContainerRecord>(paths.record(id), id);
 }
 
+/** The record of a container; undefined where there is none that can be read. */
+export function recordIfAny(paths: Paths, id: string): ContainerRecord | undefined {
+  try {
+    return readJson<ContainerRecord>(paths.record(id));
+  } catch {
+    return undefined;
+  }
+}
+
 /** The OCI spec of a container. */
 export function readSpec(paths: Paths, id: string): Spec {
   return readPart<Spec>(paths.spec(id), id);
@@ -132,13 +140,9 @@ export function listRunning(paths: Paths): Listed[] {
 function lostStateOf(paths: Paths, name: string): State | undefined {
   const id = readlinkIfAny(paths.name(name));
   if (id === undefined || !ID.test(id) || !isHeld(paths, id)) return undefined;
-  try {
-    const record = readJson<ContainerRecord>(paths.record(id));
-    return record && lostState(paths, record);
-  } catch {
-    // `ps -a` says of a damaged record that it is one
-    return undefined;
-  }
+  // `ps -a` says of a damaged record that it is one
+  const record = recordIfAny(paths, id);
+  return record && lostState(paths, record);
 }
 
 /**
@@ -147,8 +151,7 @@ function lostStateOf(paths: Paths, name: string): State | undefined {
  */
 function lostState(paths: Paths, record: ContainerRecord): State | undefined {
   if (!isHeld(paths, record.id)) return undefined;
-  const group = groupFolders(cgroupLayout(), cgroupsPathOf(record.id))[0] ?? "";
-  const pid = groupMembers(group).find((member) => isFirst(member));
+  const pid = groupMembers(groupFolderOf(record.id)).find((member) => isFirst(member));
   const started = pid === undefined ? undefined : startTime(pid);
   if (pid === undefined || started === undefined) return undefined;
   const running = { pid: String(pid), status: "running", startedAt: record.created } as const;
@@ -262,7 +265,11 @@ export function tryLock(paths: Paths, id: string): number | undefined {
     if (isErrno(error, "ENOENT")) throw new NoSuchContainer(id);
     throw error;
   }
-  if (lock(fd, false)) return fd;
+  if (lock(fd, false)) {
+    if (isStillAt(fd, paths.container(id))) return fd;
+    close(fd);
+    throw new NoSuchContainer(id);
+  }
   close(fd);
   return undefined;
 }

@@ -20,6 +20,13 @@ export function repositoryAndTag(name: string): readonly [repository: string, ta
   return [repository, tag];
 }
 
+/** Whether a plain name is what a reference means in a list: a repository with all its tags, or one tag of it. */
+export function isListedUnder(reference: string, name: string): boolean {
+  const wanted = reference.replace(HUB, "");
+  const [repository, tag] = repositoryAndTag(name);
+  return wanted === repository || wanted === `${repository}:${tag}`;
+}
+
 /** Where the user puts the archive of an image. */
 export function archivePath(root: string, name: string): string {
   return `${root}/image/${name}.tar`;

@@ -8,8 +8,9 @@ import { TreeReader } from "./tree-reader.ts";
 
 /**
  * Writes the tree at `root` (a folder's descriptor, or a path of the host) as a plain tar to `out`, an absolute path;
- * `comment` goes before its members. The file is there only when it is whole and on disk. The tree may change, or be hostile, meanwhile: links are never followed, other mounts (but for
- * an empty folder) and sockets left out. Returns the bytes of file content. Throws EngineError where `out` exists.
+ * `comment` goes before its members. The file is there only when it is whole and on disk. The tree may change, or be
+ * hostile, meanwhile: links are never followed, other mounts (but for an empty folder) and sockets left out. Returns the
+ * bytes of file content. Throws EngineError where `out` exists.
  */
 export function packTree(root: number | string, out: string, comment?: string): { readonly size: number } {
   if (exists(out)) throw taken(out);

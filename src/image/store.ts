@@ -6,7 +6,7 @@ export { findImage } from "./find.ts";
 export type { Image, ImageConfig, ImageUse } from "./image.ts";
 export { hasUnlistedLayers, type ListedImage, listImages } from "./list.ts";
 export { holdImages, withImagesShared } from "./locks.ts";
-export { archivePath, imageName, repositoryAndTag } from "./name.ts";
+export { archivePath, imageName, isListedUnder, repositoryAndTag } from "./name.ts";
 export { EMBEDDED_NAME, hasImage } from "./origin.ts";
 
 /**

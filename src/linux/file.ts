@@ -118,11 +118,11 @@ export function writeAll(fd: number, data: Uint8Array): void {
 }
 
 /**
- * Everything that can still be read from `fd`; throws EFBIG past `limit` bytes. `expected` is how much is likely: files of
- * /proc are made anew for each read, so one large read is the quickest.
+ * Everything that can still be read from `fd`; throws EFBIG past `limit` bytes. Files of /proc are made anew for each read,
+ * so one large read is the quickest.
  */
-export function readAll(fd: number, limit = 64 << 20, expected = 8192): Uint8Array {
-  let buffer = new Uint8Array(expected);
+export function readAll(fd: number, limit = 64 << 20): Uint8Array {
+  let buffer = new Uint8Array(8192);
   let used = 0;
   for (;;) {
     const got = read(fd, buffer.subarray(used));
@@ -161,8 +161,8 @@ const decoder = new TextDecoder();
 const encoder = new TextEncoder();
 
 /** The bytes of a file of the host. */
-export function readBytes(path: string): Uint8Array {
-  const fd = open(path, O.RDONLY);
+export function readBytes(path: string, dirfd = AT_FDCWD): Uint8Array {
+  const fd = openAt(dirfd, path, O.RDONLY);
   try {
     return readAll(fd);
   } finally {
@@ -171,13 +171,8 @@ export function readBytes(path: string): Uint8Array {
 }
 
 /** The text of a file of the host. */
-export function readText(path: string, dirfd = AT_FDCWD, expected = 8192): string {
-  const fd = openAt(dirfd, path, O.RDONLY);
-  try {
-    return decoder.decode(readAll(fd, undefined, expected));
-  } finally {
-    close(fd);
-  }
+export function readText(path: string, dirfd = AT_FDCWD): string {
+  return decoder.decode(readBytes(path, dirfd));
 }
 
 /** The text of a file, or undefined where there is none. */

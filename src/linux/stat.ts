@@ -91,6 +91,11 @@ export function exists(path: string): boolean {
   return lstatIfAny(path) !== undefined;
 }
 
+/** Whether `path` still is what `fd` is open on: it may have been removed, or made anew, between the opening and a lock. */
+export function isStillAt(fd: number, path: string): boolean {
+  return lstatIfAny(path)?.ino === fstat(fd).ino;
+}
+
 export function isDirectory(stat: Stat): boolean {
   return (stat.mode & S_IFMT) === S_IFDIR;
 }

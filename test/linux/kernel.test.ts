@@ -2,8 +2,9 @@ import { describe, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { constants, tmpdir } from "node:os";
 import { errnoName, errnoWords, isErrno, SysError } from "../../src/linux/errno.ts";
-import { writeFileAtomic } from "../../src/linux/file.ts";
+import { close, O, open, writeFileAtomic } from "../../src/linux/file.ts";
 import { parseSignal, SIGNALS } from "../../src/linux/signals.ts";
+import { isStillAt } from "../../src/linux/stat.ts";
 import { localTime } from "../../src/linux/time.ts";
 
 describe("errno", () => {
@@ -156,4 +157,16 @@ describe("writeFileAtomic", () => {
       expect(readdirSync(folder)).toEqual(["full"]);
     });
   });
+});
+
+test("a folder that was removed, or made anew, is not what is open any more", () => {
+  const folder = mkdtempSync("/tmp/mydocker-test-still-");
+  const fd = open(folder, O.RDONLY | O.DIRECTORY);
+  expect(isStillAt(fd, folder)).toBe(true);
+  rmSync(folder, { recursive: true });
+  expect(isStillAt(fd, folder)).toBe(false);
+  mkdirSync(folder);
+  expect(isStillAt(fd, folder)).toBe(false);
+  rmSync(folder, { recursive: true });
+  close(fd);
 });

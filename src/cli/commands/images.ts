@@ -1,4 +1,4 @@
-import { listImages, repositoryAndTag } from "../../image/store.ts";
+import { isListedUnder, listImages } from "../../image/store.ts";
 import { print } from "../../linux/process.ts";
 import type { Command } from "../command.ts";
 import { enginePaths } from "../engine.ts";
@@ -27,7 +27,7 @@ export const command: Command = {
   run: (input) => {
     const [wanted] = input.args;
     const rows = listImages(enginePaths().root)
-      .filter(({ name }) => wanted === undefined || isNamed(name, wanted))
+      .filter(({ name }) => wanted === undefined || isListedUnder(wanted, name))
       .map((image) => imageRow(image, input.bool("no-trunc")));
     const all = "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}";
     if (input.bool("quiet")) print(1, rows.map(({ ID }) => `${ID}\n`).join(""));
@@ -35,10 +35,3 @@ export const command: Command = {
     return 0;
   },
 };
-
-/** Whether an image is what a name means here: a repository with all its tags, or one tag of it. */
-function isNamed(image: string, wanted: string): boolean {
-  const name = wanted.replace(/^(docker\.io\/)?(library\/)?/, "");
-  const [repository, tag] = repositoryAndTag(image);
-  return name === repository || name === `${repository}:${tag}`;
-}
