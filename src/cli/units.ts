@@ -12,12 +12,12 @@ export function parseSize(text: string): number {
   return size;
 }
 
-/** --memory in bytes; Docker's minimum is 6 MB. Zero is no limit, here and below, as with Docker. */
-export function parseMemory(text: string): number | undefined {
+/** --memory (or another limit, `what`) in bytes; Docker's minimum is 6 MB. Zero is no limit, here and below, as with Docker. */
+export function parseMemory(text: string, what = "memory limit"): number | undefined {
   const size = parseSize(text);
   if (size === 0) return undefined;
   if (size < MINIMUM_MEMORY)
-    throw new UsageError(`invalid memory limit '${text}': minimum memory limit allowed is 6MB`);
+    throw new UsageError(`invalid ${what} '${text}': minimum ${what} allowed is 6MB`);
   return size;
 }
 
@@ -45,9 +45,9 @@ export function parseShares(text: string): number | undefined {
   return shares;
 }
 
-/** --cpuset-cpus: `0-2,5`; whether those CPUs are there is the kernel's to say. */
-export function parseCpuset(text: string): string {
-  const wrong = new UsageError(`invalid list of CPUs '${text}': use numbers and ranges such as 0-1,3`);
+/** --cpuset-cpus and -mems: `0-2,5`; whether those CPUs (or nodes, `what`) are there is the kernel's to say. */
+export function parseCpuset(text: string, what = "CPUs"): string {
+  const wrong = new UsageError(`invalid list of ${what} '${text}': use numbers and ranges such as 0-1,3`);
   for (const part of text.split(",")) {
     const match = /^([0-9]{1,5})(?:-([0-9]{1,5}))?$/.exec(part);
     if (!match || (match[2] !== undefined && Number(match[2]) < Number(match[1]))) throw wrong;

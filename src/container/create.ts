@@ -16,14 +16,13 @@ import {
   writeContainer,
 } from "./record.ts";
 import { collectGarbage, dispose } from "./remove.ts";
+import { DEFAULT_PIDS, resourcesOf } from "./resources.ts";
 import {
-  DEFAULT_PIDS,
   firstEnvironment,
   makeProcess,
   makeSpec,
   mergeEnvironments,
   namespacesOf,
-  resourcesOf,
   withHome,
 } from "./spec.ts";
 import { type Running, startContainer } from "./start.ts";

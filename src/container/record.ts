@@ -14,9 +14,20 @@ export interface Volume {
 /** The limits of a container, in bytes, billionths of a CPU and plain numbers; undefined is not set. */
 export interface Limits {
   readonly memory?: number;
+  /** Memory and swap together; -1 is no limit. Undefined with a memory limit: twice that. */
+  readonly memorySwap?: number;
+  readonly memoryReservation?: number;
+  /** 0 to 100. */
+  readonly swappiness?: number;
+  readonly oomKillDisable?: boolean;
   readonly cpuShares?: number;
   readonly cpuset?: string;
+  readonly cpusetMems?: string;
   readonly nanoCpus?: number;
+  /** Microseconds. */
+  readonly cpuPeriod?: number;
+  /** Microseconds for each period; -1 is no limit. */
+  readonly cpuQuota?: number;
   readonly pids?: number;
 }
 

@@ -8,7 +8,7 @@ import { forgetVolatile } from "./overlay.ts";
 import type { Paths } from "./paths.ts";
 import type { Container } from "./record.ts";
 import { clearRemains } from "./remains.ts";
-import { resourcesOf } from "./spec.ts";
+import { resourcesOf } from "./resources.ts";
 import { type Running, startContainer } from "./start.ts";
 import { stopAndHold } from "./stop.ts";
 import { findId, readContainer, readState, waitForLock } from "./store.ts";

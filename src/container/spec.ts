@@ -1,16 +1,13 @@
 import { DEFAULT_CAPABILITIES } from "../runtime/capabilities.ts";
-import { DEFAULT_DEVICE_RULES } from "../runtime/cgroup/devices.ts";
-import type { Mount, Namespace, Process, Resources, Spec } from "../runtime/spec.ts";
+import type { Mount, Namespace, Process, Spec } from "../runtime/spec.ts";
 import { PROVIDED } from "./etc.ts";
 import { MASKED, READONLY, throttleFolders } from "./masked.ts";
 import { cgroupsPathOf, type Paths } from "./paths.ts";
-import type { ContainerRecord, Limits } from "./record.ts";
+import type { ContainerRecord } from "./record.ts";
+import { resourcesOf } from "./resources.ts";
 import type { Identity } from "./user.ts";
 
 export const DEFAULT_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-/** A fork bomb must not take the host along: Podman's limit; `--pids-limit -1` lifts it. */
-export const DEFAULT_PIDS = 2048;
-const PERIOD = 100_000;
 /** As Docker: in a network of its own any user may serve on any port, and ping. */
 const NETWORK_SYSCTLS = {
   "net.ipv4.ip_unprivileged_port_start": "0",
@@ -140,21 +137,4 @@ function volumeMounts(record: ContainerRecord): Mount[] {
     source,
     options: ["rbind", propagation ?? "rprivate", readOnly ? "ro" : "rw"],
   }));
-}
-
-/** The limits as the spec has them. */
-export function resourcesOf(limits: Limits): Resources {
-  const { memory, cpuShares, cpuset, nanoCpus, pids } = limits;
-  const quota = nanoCpus === undefined ? undefined : Math.round((nanoCpus * PERIOD) / 1e9);
-  return {
-    devices: DEFAULT_DEVICE_RULES,
-    // as Docker: what may be swapped besides is once more the memory
-    ...(memory !== undefined && { memory: { limit: memory, swap: memory * 2 } }),
-    cpu: {
-      ...(cpuShares !== undefined && { shares: cpuShares }),
-      ...(quota !== undefined && { quota, period: PERIOD }),
-      ...(cpuset !== undefined && { cpus: cpuset }),
-    },
-    ...(pids !== undefined && { pids: { limit: pids } }),
-  };
 }

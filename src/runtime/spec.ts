@@ -48,12 +48,20 @@ export interface DeviceRule {
 
 export interface Resources {
   readonly devices?: readonly DeviceRule[];
-  readonly memory?: { readonly limit?: number; readonly swap?: number };
+  readonly memory?: {
+    readonly limit?: number;
+    readonly reservation?: number;
+    /** Memory and swap together. */
+    readonly swap?: number;
+    readonly swappiness?: number;
+    readonly disableOOMKiller?: boolean;
+  };
   readonly cpu?: {
     readonly shares?: number;
     readonly quota?: number;
     readonly period?: number;
     readonly cpus?: string;
+    readonly mems?: string;
   };
   readonly pids?: { readonly limit: number };
 }

@@ -7,7 +7,6 @@ import {
   makeProcess,
   makeSpec,
   mergeEnvironments,
-  resourcesOf,
   withHome,
 } from "../../src/container/spec.ts";
 import { DEFAULT_CAPABILITIES } from "../../src/runtime/capabilities.ts";
@@ -162,23 +161,5 @@ describe("the spec", () => {
     const order = destinations(made({ volumes: [volume("/dev/shm"), volume("/dev")] }));
     expect(order.filter((path) => path === "/dev/shm").length).toBe(1);
     expect(order.filter((path) => path === "/dev").length).toBe(1);
-  });
-});
-
-describe("limits", () => {
-  test("become the spec's resources; swap is once more the memory", () => {
-    const resources = resourcesOf({ memory: 64, cpuShares: 512, cpuset: "0-1", nanoCpus: 1.5e9, pids: 10 });
-    expect(resources).toMatchObject({
-      memory: { limit: 64, swap: 128 },
-      cpu: { shares: 512, quota: 150000, period: 100000, cpus: "0-1" },
-      pids: { limit: 10 },
-    });
-  });
-
-  test("what was not asked for is not there", () => {
-    const { devices, ...rest } = resourcesOf({});
-    expect(rest).toEqual({ cpu: {} });
-    expect(devices?.[0]).toEqual({ allow: false, type: "a", access: "rwm" });
-    expect(resourcesOf({ nanoCpus: 1e7 }).cpu?.quota).toBe(1000);
   });
 });

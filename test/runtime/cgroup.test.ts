@@ -87,14 +87,15 @@ describe("limits", () => {
     ],
     [
       { memory: { limit: 64, swap: 64 } },
-      ["memory.limit_in_bytes=64", "memory.memsw.limit_in_bytes=64?"],
-      ["memory.max=64", "memory.swap.max=0?"],
+      ["memory.limit_in_bytes=64", "memory.memsw.limit_in_bytes=64"],
+      ["memory.max=64", "memory.swap.max=0"],
     ],
     [
       { memory: { limit: 64, swap: -1 } },
-      ["memory.limit_in_bytes=64", "memory.memsw.limit_in_bytes=-1?"],
-      ["memory.max=64", "memory.swap.max=max?"],
+      ["memory.limit_in_bytes=64", "memory.memsw.limit_in_bytes=-1"],
+      ["memory.max=64", "memory.swap.max=max"],
     ],
+    [{ memory: { reservation: 32 } }, ["memory.soft_limit_in_bytes=32"], ["memory.low=32"]],
     [{ memory: { limit: -1 } }, ["memory.limit_in_bytes=-1"], ["memory.max=max"]],
     [{ cpu: { shares: 1024 } }, ["cpu.shares=1024"], ["cpu.weight=100"]],
     [
@@ -108,12 +109,23 @@ describe("limits", () => {
       ["cpu.max=5000 100000"],
     ],
     [{ cpu: { quota: -1 } }, ["cpu.cfs_period_us=100000", "cpu.cfs_quota_us=-1"], ["cpu.max=max 100000"]],
+    [{ cpu: { period: 50000 } }, ["cpu.cfs_period_us=50000"], ["cpu.max=max 50000"]],
+    [{ cpu: { mems: "0" } }, ["cpuset.mems=0"], ["cpuset.mems=0"]],
     [{ cpu: { cpus: "0-1,3" } }, ["cpuset.cpus=0-1,3"], ["cpuset.cpus=0-1,3"]],
     [{ pids: { limit: 10 } }, ["pids.max=10"], ["pids.max=10"]],
     [{ pids: { limit: -1 } }, ["pids.max=max"], ["pids.max=max"]],
   ])("%j", (resources, v1, v2) => {
     expect(shown(settingsV1(resources))).toEqual(v1);
     expect(shown(settingsV2(resources))).toEqual(v2);
+  });
+
+  test("swappiness and a disabled OOM killer are v1's only", () => {
+    const swappiness = { memory: { swappiness: 0 } };
+    const patient = { memory: { disableOOMKiller: true } };
+    expect(shown(settingsV1(swappiness))).toEqual(["memory.swappiness=0"]);
+    expect(shown(settingsV1(patient))).toEqual(["memory.oom_control=1"]);
+    expect(() => settingsV2(swappiness)).toThrow("cannot set --memory-swappiness: cgroup v2");
+    expect(() => settingsV2(patient)).toThrow("cannot set --oom-kill-disable: cgroup v2");
   });
 
   test("large numbers are written out", () => {

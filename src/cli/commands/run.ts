@@ -1,6 +1,6 @@
 import { attach } from "../../container/attach.ts";
 import { type RunOptions, runContainer } from "../../container/create.ts";
-import type { Limits, NetworkMode, Volume } from "../../container/record.ts";
+import type { NetworkMode, Volume } from "../../container/record.ts";
 import { settleEnd } from "../../container/remove.ts";
 import { EngineError } from "../../linux/errors.ts";
 import { print } from "../../linux/process.ts";
@@ -9,7 +9,7 @@ import type { Command, Flag, Parsed } from "../command.ts";
 import { absolute, enginePaths } from "../engine.ts";
 import { readEnvironment } from "../environment.ts";
 import { UsageError } from "../errors.ts";
-import { parseCpus, parseCpuset, parseMemory, parseShares } from "../units.ts";
+import { limitFlags, readLimits } from "../limits.ts";
 import { parseVolume } from "../volume.ts";
 
 const flags: readonly Flag[] = [
@@ -33,29 +33,7 @@ const flags: readonly Flag[] = [
     value: "HOST:CTR[:ro]",
     help: "Bind a folder or file of the host",
   },
-  { name: "memory", short: "m", kind: "string", value: "BYTES", help: "Memory limit (6m, 1g)" },
-  {
-    name: "cpu-shares",
-    short: "c",
-    aliases: ["cpushare"],
-    kind: "string",
-    value: "N",
-    help: "CPU shares against others (1024)",
-  },
-  {
-    name: "cpuset-cpus",
-    aliases: ["cpuset"],
-    kind: "string",
-    value: "LIST",
-    help: "CPUs it may run on (0-1,3)",
-  },
-  { name: "cpus", aliases: ["cpu"], kind: "string", value: "N", help: "How many CPUs it may use (1.5)" },
-  {
-    name: "pids-limit",
-    kind: "int",
-    value: "N",
-    help: "How many processes it may have (2048; -1: no limit)",
-  },
+  ...limitFlags,
   { name: "workdir", short: "w", kind: "string", value: "DIR", help: "Working folder in the container" },
   { name: "user", short: "u", kind: "string", value: "USER[:GROUP]", help: "Run as this user" },
   { name: "hostname", short: "h", kind: "string", value: "NAME", help: "Host name in the container" },
@@ -146,29 +124,6 @@ function readVolumes(texts: readonly string[]): Volume[] {
     taken.add(destination);
   }
   return volumes;
-}
-
-/** The entries that are there; an empty text is none. */
-function withoutUndefined<T extends object>(entries: { [K in keyof T]: T[K] | "" | undefined }): T {
-  return Object.fromEntries(
-    Object.entries(entries).filter(([, value]) => value !== undefined && value !== ""),
-  ) as T;
-}
-
-function readLimits(input: Parsed): Limits {
-  const memory = input.text("memory");
-  const cpus = input.text("cpus");
-  const shares = input.text("cpu-shares");
-  const cpuset = input.text("cpuset-cpus");
-  const pids = input.int("pids-limit");
-  return withoutUndefined({
-    memory: memory && parseMemory(memory),
-    nanoCpus: cpus && parseCpus(cpus, navigator.hardwareConcurrency),
-    cpuShares: shares && parseShares(shares),
-    cpuset: cpuset && parseCpuset(cpuset),
-    // as Docker: zero and below lift the limit
-    pids: pids === undefined ? undefined : pids > 0 ? pids : -1,
-  });
 }
 
 function readNetwork(mode: string | undefined): NetworkMode {

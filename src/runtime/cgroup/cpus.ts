@@ -11,9 +11,12 @@ export function cpuNumbers(list: string): number[] {
     });
 }
 
-/** Throws where a list names CPUs that are not in the other one: v1 says so with a bare errno, v2 not at all. */
-export function requireCpus(wanted: string, available: string): void {
+/**
+ * Throws where a list names CPUs (or memory nodes: `what`) that are not in the other one: v1 says so with a bare errno,
+ * v2 not at all.
+ */
+export function requireCpus(wanted: string, available: string, what = "CPUs"): void {
   const there = new Set(cpuNumbers(available));
   if (cpuNumbers(wanted).every((cpu) => there.has(cpu))) return;
-  throw new EngineError(`Requested CPUs are not available: requested ${wanted}, available: ${available}`);
+  throw new EngineError(`Requested ${what} are not available: requested ${wanted}, available: ${available}`);
 }

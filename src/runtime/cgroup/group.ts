@@ -20,9 +20,9 @@ export interface CgroupGroup {
 
 /** What one asks for with a flag of ours, for the message when the host cannot enforce it. */
 const FLAG_OF: Record<string, string> = {
-  memory: "--memory",
-  cpu: "--cpus and --cpu-shares",
-  cpuset: "--cpuset-cpus",
+  memory: "memory limits",
+  cpu: "CPU limits and shares",
+  cpuset: "--cpuset-cpus and --cpuset-mems",
   pids: "--pids-limit",
 };
 
@@ -73,7 +73,7 @@ function createV1(
   const settings = settingsV1(resources);
   const joins: string[] = [];
   for (const { path, controllers } of layout.hierarchies) {
-    if (controllers.includes("cpuset")) checkCpuset(resources, `${path}/cpuset.effective_cpus`);
+    if (controllers.includes("cpuset")) checkCpuset(resources, `${path}/cpuset.effective_`);
     const mine = settings.filter((setting) => controllers.includes(setting.controller));
     // a cpuset group costs as much as all the others together, and is of use only with a setting
     if (controllers.join() === "cpuset" && mine.length === 0) continue;
@@ -90,9 +90,11 @@ function createV1(
   return { folders: made, joins, fd: undefined };
 }
 
-function checkCpuset(resources: Resources, available: string): void {
-  const wanted = resources.cpu?.cpus;
-  if (wanted !== undefined) requireCpus(wanted, readText(available).trim());
+/** The files that tell what is available lie at `before` + `cpus` or `mems` + `behind`. */
+function checkCpuset({ cpu }: Resources, before: string, behind = ""): void {
+  const available = (what: string): string => readText(`${before}${what}${behind}`).trim();
+  if (cpu?.cpus !== undefined) requireCpus(cpu.cpus, available("cpus"));
+  if (cpu?.mems !== undefined) requireCpus(cpu.mems, available("mems"), "memory nodes");
 }
 
 /** A new v1 cpuset group has no CPUs and no memory nodes, and cannot be joined before it has both. */
@@ -106,7 +108,7 @@ function createV2(top: string, cgroupsPath: string, resources: Resources, made: 
   const settings = settingsV2(resources);
   const present = enableControllers(top);
   requireControllers(settings, present);
-  if (present.includes("cpuset")) checkCpuset(resources, `${top}/cpuset.cpus.effective`);
+  if (present.includes("cpuset")) checkCpuset(resources, `${top}/cpuset.`, ".effective");
   const folder = top + cgroupsPath;
   mkdir(folder);
   made.push(folder);

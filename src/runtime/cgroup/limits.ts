@@ -1,3 +1,4 @@
+import { EngineError } from "../../linux/errors.ts";
 import type { Resources } from "../spec.ts";
 
 /** A value to write to one file of a group, and the controller it belongs to. */
@@ -31,30 +32,53 @@ export function settingsV1(resources: Resources): Setting[] {
   const { memory, cpu, pids } = resources;
   const { settings, set } = collector();
   set("memory", "memory.limit_in_bytes", memory?.limit);
-  set("memory", "memory.memsw.limit_in_bytes", memory?.swap, true);
+  set("memory", "memory.memsw.limit_in_bytes", memory?.swap, isDefaultSwap(memory));
+  set("memory", "memory.soft_limit_in_bytes", memory?.reservation);
+  set("memory", "memory.swappiness", memory?.swappiness);
+  if (memory?.disableOOMKiller) set("memory", "memory.oom_control", 1);
   set("cpu", "cpu.shares", cpu?.shares || undefined);
-  if (cpu?.quota !== undefined) set("cpu", "cpu.cfs_period_us", cpu.period ?? PERIOD);
+  set("cpu", "cpu.cfs_period_us", cpu?.period ?? (cpu?.quota === undefined ? undefined : PERIOD));
   set("cpu", "cpu.cfs_quota_us", cpu?.quota);
   set("cpuset", "cpuset.cpus", cpu?.cpus);
+  set("cpuset", "cpuset.mems", cpu?.mems);
   set("pids", "pids.max", unlimited(pids?.limit || undefined));
   return settings;
 }
 
-/** The same as cgroup v2 writes it: `max` is none, swap is counted apart from memory, shares are a weight. */
+/**
+ * The same as cgroup v2 writes it: `max` is none, swap is counted apart from memory, shares are a weight. Throws on what
+ * v2 does not have.
+ */
 export function settingsV2(resources: Resources): Setting[] {
   const { memory, cpu, pids } = resources;
+  if (memory?.swappiness !== undefined) throw notOnV2("--memory-swappiness");
+  if (memory?.disableOOMKiller) throw notOnV2("--oom-kill-disable");
   const { settings, set } = collector();
   set("memory", "memory.max", unlimited(memory?.limit));
-  set("memory", "memory.swap.max", swapOnly(memory?.limit, memory?.swap), true);
+  set("memory", "memory.swap.max", swapOnly(memory?.limit, memory?.swap), isDefaultSwap(memory));
+  set("memory", "memory.low", memory?.reservation);
   if (cpu?.shares) set("cpu", "cpu.weight", sharesToWeight(cpu.shares));
-  if (cpu?.quota !== undefined) set("cpu", "cpu.max", `${unlimited(cpu.quota)} ${cpu.period ?? PERIOD}`);
+  if (cpu?.quota !== undefined || cpu?.period !== undefined)
+    set("cpu", "cpu.max", `${unlimited(cpu.quota) ?? "max"} ${cpu.period ?? PERIOD}`);
   set("cpuset", "cpuset.cpus", cpu?.cpus);
+  set("cpuset", "cpuset.mems", cpu?.mems);
   set("pids", "pids.max", unlimited(pids?.limit || undefined));
   return settings;
 }
 
 function unlimited(value: number | undefined): number | "max" | undefined {
   return value !== undefined && value < 0 ? "max" : value;
+}
+
+function notOnV2(flag: string): EngineError {
+  return new EngineError(
+    `cannot set ${flag}: cgroup v2, which this host has, does not offer it: leave it out`,
+  );
+}
+
+/** Nobody asked for a swap limit that is the usual one: a kernel that does not count swap may go without it. */
+function isDefaultSwap(memory: Resources["memory"]): boolean {
+  return memory?.limit !== undefined && memory.swap === memory.limit * 2;
 }
 
 function swapOnly(limit: number | undefined, swap: number | undefined): number | "max" | undefined {

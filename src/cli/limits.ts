@@ -1,0 +1,127 @@
+import type { Limits } from "../container/record.ts";
+import type { Flag, Parsed } from "./command.ts";
+import { UsageError } from "./errors.ts";
+import { parseCpus, parseCpuset, parseMemory, parseShares, parseSize } from "./units.ts";
+
+/** The flags that limit what a container may use. */
+export const limitFlags: readonly Flag[] = [
+  { name: "memory", short: "m", kind: "string", value: "BYTES", help: "Memory limit (6m, 1g)" },
+  {
+    name: "memory-swap",
+    kind: "string",
+    value: "BYTES",
+    help: "Memory and swap together (twice the memory; -1: no limit)",
+  },
+  { name: "memory-reservation", kind: "string", value: "BYTES", help: "Memory that it is to keep" },
+  { name: "memory-swappiness", kind: "int", value: "N", help: "How readily it is swapped, 0 to 100" },
+  { name: "kernel-memory", kind: "string", value: "BYTES", help: "Refused: --memory counts it" },
+  { name: "oom-kill-disable", kind: "bool", help: "Let it wait for memory, not be killed (cgroup v1)" },
+  {
+    name: "cpu-shares",
+    short: "c",
+    aliases: ["cpushare"],
+    kind: "string",
+    value: "N",
+    help: "CPU shares against others (1024)",
+  },
+  {
+    name: "cpuset-cpus",
+    aliases: ["cpuset"],
+    kind: "string",
+    value: "LIST",
+    help: "CPUs it may run on (0-1,3)",
+  },
+  { name: "cpuset-mems", kind: "string", value: "LIST", help: "Memory nodes it may use (0-1)" },
+  { name: "cpus", aliases: ["cpu"], kind: "string", value: "N", help: "How many CPUs it may use (1.5)" },
+  { name: "cpu-period", kind: "int", value: "US", help: "Period of --cpu-quota, in microseconds (100000)" },
+  { name: "cpu-quota", kind: "int", value: "US", help: "CPU time in each period, in microseconds" },
+  {
+    name: "pids-limit",
+    kind: "int",
+    value: "N",
+    help: "How many processes it may have (2048; -1: no limit)",
+  },
+];
+
+/** The limits that were asked for, each checked alone and against the others. Throws UsageError. */
+export function readLimits(input: Parsed): Limits {
+  if (input.text("kernel-memory"))
+    throw new UsageError(
+      "--kernel-memory cannot be set: kernels have no such limit any more; --memory counts the kernel's memory too",
+    );
+  return withoutUndefined({
+    ...readMemory(input),
+    ...readCpu(input),
+    pids: readPids(input.int("pids-limit")),
+  });
+}
+
+type Read = { [K in keyof Limits]: Limits[K] | undefined };
+
+/** The entries that are there. */
+function withoutUndefined(entries: Read): Limits {
+  return Object.fromEntries(Object.entries(entries).filter(([, value]) => value !== undefined));
+}
+
+/** As Docker: zero and below lift the limit. */
+function readPids(pids: number | undefined): number | undefined {
+  return pids === undefined ? undefined : pids > 0 ? pids : -1;
+}
+
+function readMemory(input: Parsed): Read {
+  // an empty text is none given, which scripts with empty variables rely on
+  const size = (flag: string, parse: (text: string) => number | undefined): number | undefined => {
+    const text = input.text(flag);
+    return text ? parse(text) : undefined;
+  };
+  const memory = size("memory", (text) => parseMemory(text));
+  const memorySwap = size("memory-swap", (text) => (text === "-1" ? -1 : parseSize(text) || undefined));
+  const memoryReservation = size("memory-reservation", (text) => parseMemory(text, "memory reservation"));
+  const swappiness = input.int("memory-swappiness");
+  if (memorySwap !== undefined && memory === undefined)
+    throw new UsageError("--memory-swap needs --memory: it is the sum of both");
+  if (memorySwap !== undefined && memorySwap > 0 && memorySwap < (memory ?? 0))
+    throw new UsageError(
+      "--memory-swap is less than --memory: it is memory and swap together; -1 is no limit",
+    );
+  if (memoryReservation !== undefined && memory !== undefined && memoryReservation > memory)
+    throw new UsageError("--memory-reservation is more than --memory: it can be at most that");
+  if (swappiness !== undefined && (swappiness < -1 || swappiness > 100))
+    throw new UsageError(`invalid memory swappiness '${swappiness}': the range is from 0 to 100`);
+  return {
+    memory,
+    memorySwap,
+    memoryReservation,
+    // as Docker: -1 is the host's
+    swappiness: swappiness === -1 ? undefined : swappiness,
+    oomKillDisable: input.bool("oom-kill-disable") || undefined,
+  };
+}
+
+function readCpu(input: Parsed): Read {
+  const cpus = input.text("cpus");
+  const shares = input.text("cpu-shares");
+  const nanoCpus = cpus ? parseCpus(cpus, navigator.hardwareConcurrency) : undefined;
+  const period = input.int("cpu-period") || undefined;
+  const quota = input.int("cpu-quota") || undefined;
+  if (nanoCpus !== undefined && (period ?? quota) !== undefined)
+    throw new UsageError("--cpus and --cpu-period or --cpu-quota exclude each other: it is made of them");
+  if (period !== undefined && (period < 1000 || period > 1_000_000))
+    throw new UsageError(
+      `invalid CPU period '${period}': the minimum is 1000 (1 ms), the maximum 1000000 (1 s)`,
+    );
+  if (quota !== undefined && quota > 0 && quota < 1000)
+    throw new UsageError(`invalid CPU quota '${quota}': the minimum is 1000 (1 ms); -1 is no limit`);
+  return {
+    nanoCpus,
+    cpuShares: shares ? parseShares(shares) : undefined,
+    cpuset: readList(input.text("cpuset-cpus"), "CPUs"),
+    cpusetMems: readList(input.text("cpuset-mems"), "memory nodes"),
+    cpuPeriod: period,
+    cpuQuota: quota !== undefined && quota < 0 ? -1 : quota,
+  };
+}
+
+function readList(text: string | undefined, what: string): string | undefined {
+  return text ? parseCpuset(text, what) : undefined;
+}

@@ -1,0 +1,129 @@
+/** What a container may use, as the kernel holds it. */
+import { describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { background, CGROUP2, cgroupFolder, fails, ok, statusField, suite, testWhere } from "./harness.ts";
+
+suite();
+
+const read = (id: string, controller: string, v1: string, v2: string): string =>
+  readFileSync(`${cgroupFolder(id, controller)}/${CGROUP2 ? v2 : v1}`, "utf8").trim();
+const ONLY_V1 = "cgroup v2 has no such setting";
+
+describe("memory", () => {
+  test("--memory-swap is memory and swap together; --memory-reservation", async () => {
+    const flags = ["-m", "64m", "--memory-swap", "96m", "--memory-reservation", "32m"];
+    const { id, name } = await background(...flags, "busybox", "sleep", "1000");
+    expect(read(id, "memory", "memory.memsw.limit_in_bytes", "memory.swap.max")).toBe(
+      String((CGROUP2 ? 32 : 96) << 20),
+    );
+    expect(read(id, "memory", "memory.soft_limit_in_bytes", "memory.low")).toBe(String(32 << 20));
+    const shown = "{{.HostConfig.Memory}} {{.HostConfig.MemorySwap}} {{.HostConfig.MemoryReservation}}";
+    expect(await ok("inspect", "-f", shown, name)).toBe(`${64 << 20} ${96 << 20} ${32 << 20}`);
+  });
+
+  test("they last over a stop and a start", async () => {
+    const { id, name } = await background("-m", "64m", "--memory-swap", "64m", "busybox", "sleep", "1000");
+    await ok("restart", "-t", "0", name);
+    expect(read(id, "memory", "memory.memsw.limit_in_bytes", "memory.swap.max")).toBe(
+      String(CGROUP2 ? 0 : 64 << 20),
+    );
+  });
+
+  test("--memory-swap -1 lifts the limit of swap", async () => {
+    const { id } = await background("-m", "64m", "--memory-swap", "-1", "busybox", "sleep", "1000");
+    const limit = read(id, "memory", "memory.memsw.limit_in_bytes", "memory.swap.max");
+    if (CGROUP2) expect(limit).toBe("max");
+    else expect(Number(limit)).toBeGreaterThan(2 ** 60);
+  });
+
+  testWhere(!CGROUP2, ONLY_V1, "--memory-swappiness and --oom-kill-disable", async () => {
+    const flags = ["-m", "64m", "--memory-swappiness", "0", "--oom-kill-disable"];
+    const { id } = await background(...flags, "busybox", "sleep", "1000");
+    expect(read(id, "memory", "memory.swappiness", "")).toBe("0");
+    expect(read(id, "memory", "memory.oom_control", "")).toContain("oom_kill_disable 1");
+  });
+
+  testWhere(
+    CGROUP2,
+    "cgroup v1 has them",
+    "what v2 does not have is refused, and nothing is left",
+    async () => {
+      await fails(
+        125,
+        /--memory-swappiness: cgroup v2/,
+        "run",
+        "--memory-swappiness",
+        "0",
+        "busybox",
+        "true",
+      );
+      await fails(125, /--oom-kill-disable: cgroup v2/, "run", "--oom-kill-disable", "busybox", "true");
+      expect(await ok("ps", "-aq")).toBe("");
+    },
+  );
+
+  test.each([
+    [["--memory-swap", "64m"], /--memory-swap needs --memory/],
+    [["-m", "64m", "--memory-swap", "32m"], /--memory-swap is less than --memory/],
+    [["-m", "64m", "--memory-swap", "-2"], /invalid size: '-2'/],
+    [["--memory-reservation", "1m"], /minimum memory reservation allowed is 6MB/],
+    [["-m", "32m", "--memory-reservation", "64m"], /--memory-reservation is more than --memory/],
+    [["--memory-swappiness", "101"], /the range is from 0 to 100/],
+    [["--kernel-memory", "64m"], /--kernel-memory cannot be set/],
+  ])("%j is refused", async (flags, words) => {
+    await fails(125, words, "run", ...flags, "busybox", "true");
+    expect(await ok("ps", "-aq")).toBe("");
+  });
+
+  test("0 and an empty text are none given, as with Docker", async () => {
+    const flags = ["--memory-swap", "0", "--memory-reservation", "", "--memory-swappiness", "-1"];
+    expect(await ok("run", "--rm", ...flags, "busybox", "echo", "runs")).toBe("runs");
+  });
+});
+
+describe("cpu", () => {
+  test("--cpu-period and --cpu-quota", async () => {
+    const { id } = await background(
+      "--cpu-period",
+      "50000",
+      "--cpu-quota",
+      "20000",
+      "busybox",
+      "sleep",
+      "1000",
+    );
+    expect(read(id, "cpu", "cpu.cfs_quota_us", "cpu.max")).toBe(CGROUP2 ? "20000 50000" : "20000");
+    expect(read(id, "cpu", "cpu.cfs_period_us", "cpu.max")).toBe(CGROUP2 ? "20000 50000" : "50000");
+  });
+
+  test("a busy loop under --cpus 0.5 gets half of a core", async () => {
+    const { id } = await background("--cpus", "0.5", "busybox", "sh", "-c", "while :; do :; done");
+    const used = (): number =>
+      CGROUP2
+        ? Number(/^usage_usec (\d+)/.exec(read(id, "cpu", "", "cpu.stat"))?.[1]) / 1e6
+        : Number(read(id, "cpuacct", "cpuacct.usage", "")) / 1e9;
+    const [before, begun] = [used(), performance.now()];
+    await Bun.sleep(5000);
+    const share = (used() - before) / ((performance.now() - begun) / 1000);
+    expect(share).toBeGreaterThan(0.45);
+    expect(share).toBeLessThan(0.55);
+  });
+
+  testWhere(!CGROUP2, "this kernel has no cpuset controller", "--cpuset-mems", async () => {
+    const { id, pid } = await background("--cpuset-mems", "0", "busybox", "sleep", "1000");
+    expect(read(id, "cpuset", "cpuset.mems", "cpuset.mems")).toBe("0");
+    expect(statusField(pid, "Mems_allowed_list")).toBe("0");
+    const far = ["run", "--cpuset-mems", "7", "busybox", "true"];
+    await fails(125, /Requested memory nodes are not available: requested 7, available: 0/, ...far);
+  });
+
+  test.each([
+    [["--cpu-period", "999"], /the minimum is 1000 \(1 ms\), the maximum 1000000/],
+    [["--cpu-period", "1000001"], /the minimum is 1000 \(1 ms\), the maximum 1000000/],
+    [["--cpu-quota", "999"], /the minimum is 1000 \(1 ms\)/],
+    [["--cpus", "1", "--cpu-quota", "5000"], /exclude each other/],
+    [["--cpuset-mems", "a"], /invalid list of memory nodes 'a'/],
+  ])("%j is refused", async (flags, words) => {
+    await fails(125, words, "run", ...flags, "busybox", "true");
+  });
+});
