@@ -13,6 +13,7 @@ import { command as rm } from "./commands/rm.ts";
 import { command as rmi } from "./commands/rmi.ts";
 import { command as start } from "./commands/start.ts";
 import { command as stop } from "./commands/stop.ts";
+import { command as top } from "./commands/top.ts";
 import { command as version } from "./commands/version.ts";
 
 /** The commands that are loaded together when one of them is asked for; `__reap` is what a monitor becomes. */
@@ -23,6 +24,7 @@ export const COLD_COMMANDS: readonly Command[] = [
   kill,
   rm,
   logs,
+  top,
   commit,
   images,
   rmi,
