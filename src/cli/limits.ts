@@ -1,4 +1,4 @@
-import type { Limits } from "../container/record.ts";
+import type { DeviceRate, Limits } from "../container/record.ts";
 import type { Flag, Parsed } from "./command.ts";
 import { UsageError } from "./errors.ts";
 import { parseCpus, parseCpuset, parseMemory, parseShares, parseSize } from "./units.ts";
@@ -41,7 +41,15 @@ export const limitFlags: readonly Flag[] = [
     value: "N",
     help: "How many processes it may have (2048; -1: no limit)",
   },
+  rateFlag("device-read-bps", "Bytes a second that it may read from a device"),
+  rateFlag("device-write-bps", "Bytes a second that it may write to a device"),
+  rateFlag("device-read-iops", "Reads a second from a device"),
+  rateFlag("device-write-iops", "Writes a second to a device"),
 ];
+
+function rateFlag(name: string, help: string): Flag {
+  return { name, kind: "list", value: "PATH:RATE", help };
+}
 
 /** The limits that were asked for, each checked alone and against the others. Throws UsageError. */
 export function readLimits(input: Parsed): Limits {
@@ -53,6 +61,10 @@ export function readLimits(input: Parsed): Limits {
     ...readMemory(input),
     ...readCpu(input),
     pids: readPids(input.int("pids-limit")),
+    deviceReadBps: readRates(input, "device-read-bps", parseSize),
+    deviceWriteBps: readRates(input, "device-write-bps", parseSize),
+    deviceReadIops: readRates(input, "device-read-iops", Number),
+    deviceWriteIops: readRates(input, "device-write-iops", Number),
   });
 }
 
@@ -66,6 +78,20 @@ function withoutUndefined(entries: Read): Limits {
 /** As Docker: zero and below lift the limit. */
 function readPids(pids: number | undefined): number | undefined {
   return pids === undefined ? undefined : pids > 0 ? pids : -1;
+}
+
+/** `/dev/sda:1mb`, or `/dev/sda:100` where operations are counted. */
+function readRates(input: Parsed, flag: string, parse: (text: string) => number): DeviceRate[] | undefined {
+  const rates = input.list(flag).map((text) => {
+    const [path = "", amount = "", ...rest] = text.split(":");
+    if (!path.startsWith("/dev/") || amount === "" || rest.length > 0)
+      throw new UsageError(`invalid value "${text}" for --${flag}: it must be /dev/DEVICE:RATE`);
+    const rate = parse(amount);
+    if (!Number.isSafeInteger(rate) || rate < 1)
+      throw new UsageError(`invalid rate "${amount}" for --${flag}: it must be a whole number above 0`);
+    return { path, rate };
+  });
+  return rates.length > 0 ? rates : undefined;
 }
 
 function readMemory(input: Parsed): Read {

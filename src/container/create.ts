@@ -42,6 +42,8 @@ export interface RunOptions {
   readonly env: readonly string[];
   readonly volumes: readonly Volume[];
   readonly limits: Limits;
+  /** Of /dev/shm, in bytes. */
+  readonly shmSize?: number;
   readonly workdir?: string;
   readonly user?: string;
   readonly hostname?: string;
@@ -177,6 +179,7 @@ function makeRecord(id: string, options: RunOptions, source: Source): ContainerR
     user: options.user ?? config.User ?? "",
     volumes: options.volumes,
     limits: { pids: DEFAULT_PIDS, ...options.limits },
+    ...(options.shmSize !== undefined && { shmSize: options.shmSize }),
     network: options.network,
     stdin: options.stdin,
     autoRemove: options.autoRemove,

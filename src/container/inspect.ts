@@ -1,5 +1,6 @@
 import type { Paths } from "./paths.ts";
-import type { Container, ContainerRecord, State } from "./record.ts";
+import type { Container, ContainerRecord, DeviceRate, State } from "./record.ts";
+import { DEFAULT_SHM } from "./spec.ts";
 
 const NEVER = "0001-01-01T00:00:00Z";
 
@@ -74,6 +75,10 @@ function inspectState(state: State): object {
   };
 }
 
+function inspectRates(rates: readonly DeviceRate[] | undefined): object | null {
+  return rates?.map(({ path, rate }) => ({ Path: path, Rate: rate })) ?? null;
+}
+
 function inspectHostConfig(record: ContainerRecord): object {
   const { limits } = record;
   return {
@@ -94,6 +99,11 @@ function inspectHostConfig(record: ContainerRecord): object {
     CpusetCpus: limits.cpuset ?? "",
     CpusetMems: limits.cpusetMems ?? "",
     PidsLimit: limits.pids ?? null,
+    BlkioDeviceReadBps: inspectRates(limits.deviceReadBps),
+    BlkioDeviceWriteBps: inspectRates(limits.deviceWriteBps),
+    BlkioDeviceReadIOps: inspectRates(limits.deviceReadIops),
+    BlkioDeviceWriteIOps: inspectRates(limits.deviceWriteIops),
+    ShmSize: record.shmSize ?? DEFAULT_SHM,
     Privileged: false,
     CapAdd: null,
     CapDrop: null,

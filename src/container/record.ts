@@ -29,6 +29,16 @@ export interface Limits {
   /** Microseconds for each period; -1 is no limit. */
   readonly cpuQuota?: number;
   readonly pids?: number;
+  readonly deviceReadBps?: readonly DeviceRate[];
+  readonly deviceWriteBps?: readonly DeviceRate[];
+  readonly deviceReadIops?: readonly DeviceRate[];
+  readonly deviceWriteIops?: readonly DeviceRate[];
+}
+
+/** Bytes or operations each second of a block device of the host. */
+export interface DeviceRate {
+  readonly path: string;
+  readonly rate: number;
 }
 
 /** What a container is, fixed when it is created; never what it does at the moment. */
@@ -47,6 +57,8 @@ export interface ContainerRecord {
   readonly user: string;
   readonly volumes: readonly Volume[];
   readonly limits: Limits;
+  /** Of /dev/shm, in bytes; undefined is DEFAULT_SHM. */
+  readonly shmSize?: number;
   readonly network: NetworkMode;
   readonly stdin: boolean;
   readonly autoRemove: boolean;

@@ -1,6 +1,8 @@
+import { EngineError } from "../linux/errors.ts";
+import { S_IFBLK, S_IFMT, statIfAny } from "../linux/stat.ts";
 import { DEFAULT_DEVICE_RULES } from "../runtime/cgroup/devices.ts";
-import type { Resources } from "../runtime/spec.ts";
-import type { Limits } from "./record.ts";
+import type { Resources, ThrottleDevice } from "../runtime/spec.ts";
+import type { DeviceRate, Limits } from "./record.ts";
 
 /** A fork bomb must not take the host along: Podman's limit; `--pids-limit -1` lifts it. */
 export const DEFAULT_PIDS = 2048;
@@ -10,12 +12,35 @@ const PERIOD = 100_000;
 export function resourcesOf(limits: Limits): Resources {
   const { pids } = limits;
   const memory = memoryOf(limits);
+  const blockIO = blockIOOf(limits);
   return {
     devices: DEFAULT_DEVICE_RULES,
     ...(memory && { memory }),
     cpu: cpuOf(limits),
     ...(pids !== undefined && { pids: { limit: pids } }),
+    ...(blockIO && { blockIO }),
   };
+}
+
+/** A device has its number from the host's /dev each time that the container starts. */
+function blockIOOf(limits: Limits): Resources["blockIO"] {
+  const { deviceReadBps, deviceWriteBps, deviceReadIops, deviceWriteIops } = limits;
+  if (!deviceReadBps && !deviceWriteBps && !deviceReadIops && !deviceWriteIops) return undefined;
+  return {
+    throttleReadBpsDevice: (deviceReadBps ?? []).map(throttleOf),
+    throttleWriteBpsDevice: (deviceWriteBps ?? []).map(throttleOf),
+    throttleReadIOPSDevice: (deviceReadIops ?? []).map(throttleOf),
+    throttleWriteIOPSDevice: (deviceWriteIops ?? []).map(throttleOf),
+  };
+}
+
+function throttleOf({ path, rate }: DeviceRate): ThrottleDevice {
+  const device = statIfAny(path);
+  if (device && (device.mode & S_IFMT) === S_IFBLK)
+    return { major: device.rdevMajor, minor: device.rdevMinor, rate };
+  throw new EngineError(
+    `cannot limit the rate of ${path}: ${device ? "it is no block device" : "no such device"}`,
+  );
 }
 
 function memoryOf(limits: Limits): Resources["memory"] {

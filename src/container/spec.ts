@@ -7,6 +7,8 @@ import type { ContainerRecord } from "./record.ts";
 import { resourcesOf } from "./resources.ts";
 import type { Identity } from "./user.ts";
 
+/** Docker's size of /dev/shm, in bytes. */
+export const DEFAULT_SHM = 64 << 20;
 export const DEFAULT_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /** As Docker: in a network of its own any user may serve on any port, and ping. */
 const NETWORK_SYSCTLS = {
@@ -92,11 +94,11 @@ export function makeSpec(paths: Paths, record: ContainerRecord, hostname: string
 /** The system's, then the user's (which take the place of the system's), then the provided files on top of both. */
 function allMounts(paths: Paths, record: ContainerRecord): Mount[] {
   const taken = new Set(record.volumes.map((volume) => volume.destination));
-  const system = systemMounts().filter((mount) => !taken.has(mount.destination));
+  const system = systemMounts(record.shmSize ?? DEFAULT_SHM).filter((mount) => !taken.has(mount.destination));
   return [...system, ...volumeMounts(record), ...providedMounts(paths, record)];
 }
 
-function systemMounts(): Mount[] {
+function systemMounts(shmSize: number): Mount[] {
   const tight = ["nosuid", "noexec", "nodev"];
   const mount = (destination: string, type: string, options: string[]): Mount => ({
     destination,
@@ -111,7 +113,7 @@ function systemMounts(): Mount[] {
     mount("/sys", "sysfs", [...tight, "ro"]),
     mount("/sys/fs/cgroup", "cgroup", [...tight, "ro"]),
     mount("/dev/mqueue", "mqueue", tight),
-    mount("/dev/shm", "tmpfs", [...tight, "mode=1777", "size=67108864"]),
+    mount("/dev/shm", "tmpfs", [...tight, "mode=1777", `size=${shmSize}`]),
   ];
 }
 

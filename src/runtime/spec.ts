@@ -46,6 +46,21 @@ export interface DeviceRule {
   readonly access: string;
 }
 
+/** A rate for a block device: bytes or operations each second. */
+export interface ThrottleDevice {
+  readonly major: number;
+  readonly minor: number;
+  readonly rate: number;
+}
+
+/** The four lists of rates, under their names in the specification. */
+export const THROTTLES = [
+  "throttleReadBpsDevice",
+  "throttleWriteBpsDevice",
+  "throttleReadIOPSDevice",
+  "throttleWriteIOPSDevice",
+] as const;
+
 export interface Resources {
   readonly devices?: readonly DeviceRule[];
   readonly memory?: {
@@ -64,6 +79,7 @@ export interface Resources {
     readonly mems?: string;
   };
   readonly pids?: { readonly limit: number };
+  readonly blockIO?: { readonly [K in (typeof THROTTLES)[number]]?: readonly ThrottleDevice[] };
 }
 
 export interface Spec {

@@ -11,7 +11,7 @@ interface Seen {
   readonly monitor: boolean;
 }
 
-function quietly<T>(look: () => T, otherwise: T): T {
+export function quietly<T>(look: () => T, otherwise: T): T {
   try {
     return look();
   } catch {

@@ -1,7 +1,17 @@
 /** What a container may use, as the kernel holds it. */
 import { describe, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
-import { background, CGROUP2, cgroupFolder, fails, ok, statusField, suite, testWhere } from "./harness.ts";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import {
+  background,
+  CGROUP2,
+  cgroupFolder,
+  fails,
+  ok,
+  quietly,
+  statusField,
+  suite,
+  testWhere,
+} from "./harness.ts";
 
 suite();
 
@@ -125,5 +135,58 @@ describe("cpu", () => {
     [["--cpuset-mems", "a"], /invalid list of memory nodes 'a'/],
   ])("%j is refused", async (flags, words) => {
     await fails(125, words, "run", ...flags, "busybox", "true");
+  });
+});
+
+describe("devices", () => {
+  const disks = quietly(() => readdirSync("/sys/block"), [])
+    .map((name) => `/dev/${name}`)
+    .filter((path) => existsSync(path));
+  const isBelow = (disk: string): boolean => statSync("/var/lib").dev === statSync(disk).rdev;
+  const DISK = disks.find(isBelow) ?? disks[0] ?? "";
+
+  testWhere(
+    DISK !== "" && !CGROUP2,
+    "this kernel has no disk",
+    "rates of a disk are held, and shown",
+    async () => {
+      const flags = ["--device-write-bps", `${DISK}:1mb`, "--device-read-bps", `${DISK}:2mb`];
+      const more = ["--device-read-iops", `${DISK}:300`, "--device-write-iops", `${DISK}:400`];
+      const { id, name } = await background(...flags, ...more, "busybox", "sleep", "1000");
+      const { rdev } = statSync(DISK);
+      const device = `${rdev >> 8}:${rdev & 0xff}`;
+      const files = { write_bps: 1 << 20, read_bps: 2 << 20, read_iops: 300, write_iops: 400 };
+      for (const [file, rate] of Object.entries(files))
+        expect(read(id, "blkio", `blkio.throttle.${file}_device`, "")).toBe(`${device} ${rate}`);
+      expect(await ok("inspect", "-f", "{{json .HostConfig.BlkioDeviceReadIOps}}", name)).toBe(
+        `[{"Path":"${DISK}","Rate":300}]`,
+      );
+      if (!isBelow(DISK)) return;
+      const begun = performance.now();
+      await ok("exec", name, "dd", "if=/dev/zero", "of=/file", "bs=256k", "count=8", "oflag=direct");
+      // 2 MB at 1 MB/s, whose first slice is free
+      expect(performance.now() - begun).toBeGreaterThan(1500);
+    },
+  );
+
+  test.each([
+    [["--device-read-bps", "sda:1mb"], /it must be \/dev\/DEVICE:RATE/],
+    [["--device-read-bps", "/dev/sda"], /it must be \/dev\/DEVICE:RATE/],
+    [["--device-write-iops", "/dev/sda:1mb"], /it must be a whole number above 0/],
+    [["--device-write-bps", "/dev/sda:0"], /it must be a whole number above 0/],
+    [["--device-write-bps", "/dev/no-such-disk:1mb"], /no such device/],
+    [["--device-write-bps", "/dev/null:1mb"], /it is no block device/],
+  ])("%j is refused", async (flags, words) => {
+    await fails(125, words, "run", ...flags, "busybox", "true");
+    expect(await ok("ps", "-aq")).toBe("");
+  });
+
+  test("--shm-size is the size of /dev/shm; 0 is the usual one", async () => {
+    const size = async (...flags: string[]): Promise<string> =>
+      ok("run", "--rm", ...flags, "busybox", "sh", "-c", "df -k /dev/shm | awk 'NR == 2 { print $2 }'");
+    expect(await size("--shm-size", "1m")).toBe("1024");
+    expect(await size("--shm-size", "0")).toBe("65536");
+    expect(await size()).toBe("65536");
+    await fails(125, /invalid size: '-1'/, "run", "--shm-size=-1", "busybox", "true");
   });
 });

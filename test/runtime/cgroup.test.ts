@@ -112,6 +112,16 @@ describe("limits", () => {
     [{ cpu: { period: 50000 } }, ["cpu.cfs_period_us=50000"], ["cpu.max=max 50000"]],
     [{ cpu: { mems: "0" } }, ["cpuset.mems=0"], ["cpuset.mems=0"]],
     [{ cpu: { cpus: "0-1,3" } }, ["cpuset.cpus=0-1,3"], ["cpuset.cpus=0-1,3"]],
+    [
+      {
+        blockIO: {
+          throttleReadBpsDevice: [{ major: 8, minor: 0, rate: 1024 }],
+          throttleWriteIOPSDevice: [{ major: 8, minor: 16, rate: 5 }],
+        },
+      },
+      ["blkio.throttle.read_bps_device=8:0 1024", "blkio.throttle.write_iops_device=8:16 5"],
+      ["io.max=8:0 rbps=1024", "io.max=8:16 wiops=5"],
+    ],
     [{ pids: { limit: 10 } }, ["pids.max=10"], ["pids.max=10"]],
     [{ pids: { limit: -1 } }, ["pids.max=max"], ["pids.max=max"]],
   ])("%j", (resources, v1, v2) => {

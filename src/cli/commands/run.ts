@@ -10,6 +10,7 @@ import { absolute, enginePaths } from "../engine.ts";
 import { readEnvironment } from "../environment.ts";
 import { UsageError } from "../errors.ts";
 import { limitFlags, readLimits } from "../limits.ts";
+import { parseSize } from "../units.ts";
 import { parseVolume } from "../volume.ts";
 
 const flags: readonly Flag[] = [
@@ -34,6 +35,7 @@ const flags: readonly Flag[] = [
     help: "Bind a folder or file of the host",
   },
   ...limitFlags,
+  { name: "shm-size", kind: "string", value: "BYTES", help: "Size of /dev/shm (64m)" },
   { name: "workdir", short: "w", kind: "string", value: "DIR", help: "Working folder in the container" },
   { name: "user", short: "u", kind: "string", value: "USER[:GROUP]", help: "Run as this user" },
   { name: "hostname", short: "h", kind: "string", value: "NAME", help: "Host name in the container" },
@@ -95,6 +97,7 @@ function readOptions(input: Parsed): RunOptions {
   };
   const name = input.text("name")?.replace(/^\//, "");
   const entrypoint = input.text("entrypoint");
+  const shmSize = parseSize(input.text("shm-size") || "0");
   return {
     image: rootfs ? absolute(image) : image,
     rootfs,
@@ -110,6 +113,7 @@ function readOptions(input: Parsed): RunOptions {
     autoRemove: input.bool("rm"),
     ...(name && { name }),
     ...(entrypoint !== undefined && { entrypoint }),
+    ...(shmSize > 0 && { shmSize }),
     ...text("workdir", "workdir"),
     ...text("user", "user"),
     ...text("hostname", "hostname"),

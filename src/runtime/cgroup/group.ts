@@ -24,6 +24,8 @@ const FLAG_OF: Record<string, string> = {
   cpu: "CPU limits and shares",
   cpuset: "--cpuset-cpus and --cpuset-mems",
   pids: "--pids-limit",
+  blkio: "rates of devices",
+  io: "rates of devices",
 };
 
 /** The folders that a group of this path has on this host. `cgroupsPath` is the spec's, from the root of each tree. */
