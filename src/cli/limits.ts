@@ -75,6 +75,12 @@ function withoutUndefined(entries: Read): Limits {
   return Object.fromEntries(Object.entries(entries).filter(([, value]) => value !== undefined));
 }
 
+/** The value of a flag, as `parse` reads it; an empty text is none given, which scripts with empty variables rely on. */
+function given<T>(input: Parsed, flag: string, parse: (text: string) => T | undefined): T | undefined {
+  const text = input.text(flag);
+  return text ? parse(text) : undefined;
+}
+
 /** As Docker: zero and below lift the limit. */
 function readPids(pids: number | undefined): number | undefined {
   return pids === undefined ? undefined : pids > 0 ? pids : -1;
@@ -95,14 +101,13 @@ function readRates(input: Parsed, flag: string, parse: (text: string) => number)
 }
 
 function readMemory(input: Parsed): Read {
-  // an empty text is none given, which scripts with empty variables rely on
-  const size = (flag: string, parse: (text: string) => number | undefined): number | undefined => {
-    const text = input.text(flag);
-    return text ? parse(text) : undefined;
-  };
-  const memory = size("memory", (text) => parseMemory(text));
-  const memorySwap = size("memory-swap", (text) => (text === "-1" ? -1 : parseSize(text) || undefined));
-  const memoryReservation = size("memory-reservation", (text) => parseMemory(text, "memory reservation"));
+  const memory = given(input, "memory", parseMemory);
+  const memorySwap = given(input, "memory-swap", (text) =>
+    text === "-1" ? -1 : parseSize(text) || undefined,
+  );
+  const memoryReservation = given(input, "memory-reservation", (text) =>
+    parseMemory(text, "memory reservation"),
+  );
   const swappiness = input.int("memory-swappiness");
   if (memorySwap !== undefined && memory === undefined)
     throw new UsageError("--memory-swap needs --memory: it is the sum of both");
@@ -125,9 +130,7 @@ function readMemory(input: Parsed): Read {
 }
 
 function readCpu(input: Parsed): Read {
-  const cpus = input.text("cpus");
-  const shares = input.text("cpu-shares");
-  const nanoCpus = cpus ? parseCpus(cpus, navigator.hardwareConcurrency) : undefined;
+  const nanoCpus = given(input, "cpus", (text) => parseCpus(text, navigator.hardwareConcurrency));
   const period = input.int("cpu-period") || undefined;
   const quota = input.int("cpu-quota") || undefined;
   if (nanoCpus !== undefined && (period ?? quota) !== undefined)
@@ -140,14 +143,10 @@ function readCpu(input: Parsed): Read {
     throw new UsageError(`invalid CPU quota '${quota}': the minimum is 1000 (1 ms); -1 is no limit`);
   return {
     nanoCpus,
-    cpuShares: shares ? parseShares(shares) : undefined,
-    cpuset: readList(input.text("cpuset-cpus"), "CPUs"),
-    cpusetMems: readList(input.text("cpuset-mems"), "memory nodes"),
+    cpuShares: given(input, "cpu-shares", parseShares),
+    cpuset: given(input, "cpuset-cpus", parseCpuset),
+    cpusetMems: given(input, "cpuset-mems", (text) => parseCpuset(text, "memory nodes")),
     cpuPeriod: period,
     cpuQuota: quota !== undefined && quota < 0 ? -1 : quota,
   };
-}
-
-function readList(text: string | undefined, what: string): string | undefined {
-  return text ? parseCpuset(text, what) : undefined;
 }

@@ -1,5 +1,12 @@
-/** Rows under headers; columns as wide as their widest cell, three blanks apart, the last one not padded. */
-export function renderTable(headers: readonly string[], rows: readonly (readonly string[])[]): string {
+/**
+ * Rows under headers; columns as wide as their widest cell, three blanks apart, each with them at least `minimum` wide, the
+ * last one not padded.
+ */
+export function renderTable(
+  headers: readonly string[],
+  rows: readonly (readonly string[])[],
+  minimum = 0,
+): string {
   const widths = headers.map((header) => header.length);
   for (const row of rows)
     row.forEach((cell, column) => {
@@ -8,7 +15,8 @@ export function renderTable(headers: readonly string[], rows: readonly (readonly
   let text = "";
   for (const row of [headers, ...rows]) {
     row.forEach((cell, column) => {
-      text += column === row.length - 1 ? `${cell}\n` : cell.padEnd((widths[column] ?? 0) + 3);
+      text +=
+        column === row.length - 1 ? `${cell}\n` : cell.padEnd(Math.max(minimum, (widths[column] ?? 0) + 3));
     });
   }
   return text;

@@ -197,10 +197,11 @@ function start(
 ): Running {
   const { id } = record;
   const hostname = options.hostname ?? id;
+  const resources = resourcesOf(record.limits);
   return startContainer(paths, {
     record,
     cgroupsPath: cgroupsPathOf(id),
-    resources: resourcesOf(record.limits),
+    resources,
     namespaces: namespacesOf(record),
     lock: folderLock,
     attached: !options.detach,
@@ -223,7 +224,7 @@ function start(
         },
         identity,
       );
-      return { record, spec: makeSpec(paths, record, hostname, process) };
+      return { record, spec: makeSpec(paths, record, hostname, process, resources) };
     },
     provide: () => writeProvided(paths, id, hostname, undefined),
     keep: (container) => writeContainer(paths, container),

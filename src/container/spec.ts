@@ -1,10 +1,9 @@
 import { DEFAULT_CAPABILITIES } from "../runtime/capabilities.ts";
-import type { Mount, Namespace, Process, Spec } from "../runtime/spec.ts";
+import type { Mount, Namespace, Process, Resources, Spec } from "../runtime/spec.ts";
 import { PROVIDED } from "./etc.ts";
 import { MASKED, READONLY, throttleFolders } from "./masked.ts";
 import { cgroupsPathOf, type Paths } from "./paths.ts";
 import type { ContainerRecord } from "./record.ts";
-import { resourcesOf } from "./resources.ts";
 import type { Identity } from "./user.ts";
 
 /** Docker's size of /dev/shm, in bytes. */
@@ -73,7 +72,13 @@ export function namespacesOf(record: ContainerRecord): Namespace[] {
 }
 
 /** The OCI runtime spec of a container. */
-export function makeSpec(paths: Paths, record: ContainerRecord, hostname: string, process: Process): Spec {
+export function makeSpec(
+  paths: Paths,
+  record: ContainerRecord,
+  hostname: string,
+  process: Process,
+  resources: Resources,
+): Spec {
   return {
     ociVersion: "1.2.0",
     process,
@@ -83,7 +88,7 @@ export function makeSpec(paths: Paths, record: ContainerRecord, hostname: string
     linux: {
       cgroupsPath: cgroupsPathOf(record.id),
       namespaces: namespacesOf(record),
-      resources: resourcesOf(record.limits),
+      resources,
       ...(record.network !== "host" && { sysctl: NETWORK_SYSCTLS }),
       maskedPaths: [...MASKED, ...throttleFolders()],
       readonlyPaths: READONLY,

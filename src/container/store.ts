@@ -4,7 +4,7 @@ import { close, lock, O, open, readlinkIfAny, readTextIfAny, tryLockShared } fro
 import { listFolder } from "../linux/folder.ts";
 import { bootId, startTime } from "../linux/process.ts";
 import { exists, isStillAt } from "../linux/stat.ts";
-import { groupMembers } from "../runtime/cgroup/remove.ts";
+import { groupMembers } from "../runtime/cgroup/members.ts";
 import type { Spec } from "../runtime/spec.ts";
 import { isRunning, sight } from "./liveness.ts";
 import type { Paths } from "./paths.ts";

@@ -102,13 +102,20 @@ export function signalPidfd(pidfd: number, signal: number): boolean {
 }
 
 /**
+ * The fields of /proc/PID/stat behind the command's name, which itself may hold blanks and parentheses: the first is the
+ * third of proc(5), the state.
+ */
+export function statFields(stat: string): string[] {
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+}
+
+/**
  * The start time of a process in clock ticks since boot (field 22 of /proc/PID/stat), which with its pid names
  * it for good; undefined where it is gone or only waits to be reaped.
  */
 export function startTime(pid: number): string | undefined {
   const stat = readTextIfAny(`/proc/${pid}/stat`);
-  // the command name, in parentheses, may itself hold blanks and parentheses
-  const fields = stat?.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const fields = stat === undefined ? undefined : statFields(stat);
   const state = fields?.[0];
   return state === "Z" || state === "X" ? undefined : fields?.[19];
 }

@@ -1,5 +1,6 @@
 import { isErrno } from "./errno.ts";
 import { readTextIfAny } from "./file.ts";
+import { statFields } from "./process.ts";
 
 /** What /proc tells of a process. Times are clock ticks of 1/100 s, sizes kB. */
 export interface ProcessFacts {
@@ -29,10 +30,9 @@ export const TICKS = 100;
 
 /** Facts from the texts of /proc/PID/{stat,status,cmdline} (proc(5)); undefined where they are none. */
 export function parseProcess(stat: string, status: string, cmdline: string): ProcessFacts | undefined {
-  // the name, in parentheses, may itself hold blanks and parentheses
   const [open, close] = [stat.indexOf("("), stat.lastIndexOf(")")];
   if (open < 0 || close < open) return undefined;
-  const fields = stat.slice(close + 2).split(" ");
+  const fields = statFields(stat);
   // numbered as in proc(5), where the state is the third
   const at = (field: number): number => Number(fields[field - 3]);
   const kilobytes = (key: string): number =>

@@ -53,14 +53,6 @@ export interface ThrottleDevice {
   readonly rate: number;
 }
 
-/** The four lists of rates, under their names in the specification. */
-export const THROTTLES = [
-  "throttleReadBpsDevice",
-  "throttleWriteBpsDevice",
-  "throttleReadIOPSDevice",
-  "throttleWriteIOPSDevice",
-] as const;
-
 export interface Resources {
   readonly devices?: readonly DeviceRule[];
   readonly memory?: {
@@ -79,7 +71,12 @@ export interface Resources {
     readonly mems?: string;
   };
   readonly pids?: { readonly limit: number };
-  readonly blockIO?: { readonly [K in (typeof THROTTLES)[number]]?: readonly ThrottleDevice[] };
+  readonly blockIO?: {
+    readonly throttleReadBpsDevice?: readonly ThrottleDevice[];
+    readonly throttleWriteBpsDevice?: readonly ThrottleDevice[];
+    readonly throttleReadIOPSDevice?: readonly ThrottleDevice[];
+    readonly throttleWriteIOPSDevice?: readonly ThrottleDevice[];
+  };
 }
 
 export interface Spec {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { Paths } from "../../src/container/paths.ts";
 import type { ContainerRecord, Volume } from "../../src/container/record.ts";
+import { resourcesOf } from "../../src/container/resources.ts";
 import {
   DEFAULT_PATH,
   firstEnvironment,
@@ -36,7 +37,8 @@ const record: ContainerRecord = {
 };
 
 function made(changes: Partial<ContainerRecord> = {}): Spec {
-  return makeSpec(paths, { ...record, ...changes }, "host", makeProcess(options, someone));
+  const changed = { ...record, ...changes };
+  return makeSpec(paths, changed, "host", makeProcess(options, someone), resourcesOf(changed.limits));
 }
 
 const volume = (destination: string, more: Partial<Volume> = {}): Volume => ({

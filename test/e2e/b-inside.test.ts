@@ -5,6 +5,7 @@ import {
   CGROUP2,
   cgroupFolder,
   fails,
+  groupFile,
   mydocker,
   namespaces,
   ok,
@@ -147,16 +148,13 @@ describe("inside the container", () => {
 });
 
 describe("limits", () => {
-  const read = (id: string, controller: string, v1: string, v2: string): string =>
-    readFileSync(`${cgroupFolder(id, controller)}/${CGROUP2 ? v2 : v1}`, "utf8").trim();
-
   test("-m, -cpushare, -cpus and --pids-limit are in force before the program starts", async () => {
     const flags = ["-m", "64m", "-cpushare", "512", "-cpus", "0.5", "--pids-limit", "99"];
     const { id, pid } = await background(...flags, "busybox", "sleep", "1000");
-    expect(read(id, "memory", "memory.limit_in_bytes", "memory.max")).toBe(String(64 << 20));
-    expect(read(id, "cpu", "cpu.shares", "cpu.weight")).toBe(CGROUP2 ? "59" : "512");
-    expect(read(id, "cpu", "cpu.cfs_quota_us", "cpu.max")).toBe(CGROUP2 ? "50000 100000" : "50000");
-    expect(read(id, "pids", "pids.max", "pids.max")).toBe("99");
+    expect(groupFile(id, "memory", "memory.limit_in_bytes", "memory.max")).toBe(String(64 << 20));
+    expect(groupFile(id, "cpu", "cpu.shares", "cpu.weight")).toBe(CGROUP2 ? "59" : "512");
+    expect(groupFile(id, "cpu", "cpu.cfs_quota_us", "cpu.max")).toBe(CGROUP2 ? "50000 100000" : "50000");
+    expect(groupFile(id, "pids", "pids.max", "pids.max")).toBe("99");
     expect(readFileSync(`${cgroupFolder(id, "memory")}/cgroup.procs`, "utf8").trim()).toBe(String(pid));
   });
 
@@ -191,7 +189,7 @@ describe("limits", () => {
 
   testWhere(!CGROUP2, "this kernel has no cpuset controller", "-cpuset", async () => {
     const { id, pid } = await background("-cpuset", "1", "busybox", "sleep", "1000");
-    expect(read(id, "cpuset", "cpuset.cpus", "cpuset.cpus")).toBe("1");
+    expect(groupFile(id, "cpuset", "cpuset.cpus", "cpuset.cpus")).toBe("1");
     expect(statusField(pid, "Cpus_allowed_list")).toBe("1");
   });
 

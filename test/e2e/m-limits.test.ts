@@ -1,11 +1,11 @@
 /** What a container may use, as the kernel holds it. */
 import { describe, expect, test } from "bun:test";
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import {
   background,
   CGROUP2,
-  cgroupFolder,
   fails,
+  groupFile,
   ok,
   quietly,
   statusField,
@@ -15,18 +15,16 @@ import {
 
 suite();
 
-const read = (id: string, controller: string, v1: string, v2: string): string =>
-  readFileSync(`${cgroupFolder(id, controller)}/${CGROUP2 ? v2 : v1}`, "utf8").trim();
 const ONLY_V1 = "cgroup v2 has no such setting";
 
 describe("memory", () => {
   test("--memory-swap is memory and swap together; --memory-reservation", async () => {
     const flags = ["-m", "64m", "--memory-swap", "96m", "--memory-reservation", "32m"];
     const { id, name } = await background(...flags, "busybox", "sleep", "1000");
-    expect(read(id, "memory", "memory.memsw.limit_in_bytes", "memory.swap.max")).toBe(
+    expect(groupFile(id, "memory", "memory.memsw.limit_in_bytes", "memory.swap.max")).toBe(
       String((CGROUP2 ? 32 : 96) << 20),
     );
-    expect(read(id, "memory", "memory.soft_limit_in_bytes", "memory.low")).toBe(String(32 << 20));
+    expect(groupFile(id, "memory", "memory.soft_limit_in_bytes", "memory.low")).toBe(String(32 << 20));
     const shown = "{{.HostConfig.Memory}} {{.HostConfig.MemorySwap}} {{.HostConfig.MemoryReservation}}";
     expect(await ok("inspect", "-f", shown, name)).toBe(`${64 << 20} ${96 << 20} ${32 << 20}`);
   });
@@ -34,14 +32,14 @@ describe("memory", () => {
   test("they last over a stop and a start", async () => {
     const { id, name } = await background("-m", "64m", "--memory-swap", "64m", "busybox", "sleep", "1000");
     await ok("restart", "-t", "0", name);
-    expect(read(id, "memory", "memory.memsw.limit_in_bytes", "memory.swap.max")).toBe(
+    expect(groupFile(id, "memory", "memory.memsw.limit_in_bytes", "memory.swap.max")).toBe(
       String(CGROUP2 ? 0 : 64 << 20),
     );
   });
 
   test("--memory-swap -1 lifts the limit of swap", async () => {
     const { id } = await background("-m", "64m", "--memory-swap", "-1", "busybox", "sleep", "1000");
-    const limit = read(id, "memory", "memory.memsw.limit_in_bytes", "memory.swap.max");
+    const limit = groupFile(id, "memory", "memory.memsw.limit_in_bytes", "memory.swap.max");
     if (CGROUP2) expect(limit).toBe("max");
     else expect(Number(limit)).toBeGreaterThan(2 ** 60);
   });
@@ -49,8 +47,8 @@ describe("memory", () => {
   testWhere(!CGROUP2, ONLY_V1, "--memory-swappiness and --oom-kill-disable", async () => {
     const flags = ["-m", "64m", "--memory-swappiness", "0", "--oom-kill-disable"];
     const { id } = await background(...flags, "busybox", "sleep", "1000");
-    expect(read(id, "memory", "memory.swappiness", "")).toBe("0");
-    expect(read(id, "memory", "memory.oom_control", "")).toContain("oom_kill_disable 1");
+    expect(groupFile(id, "memory", "memory.swappiness", "")).toBe("0");
+    expect(groupFile(id, "memory", "memory.oom_control", "")).toContain("oom_kill_disable 1");
   });
 
   testWhere(
@@ -102,16 +100,16 @@ describe("cpu", () => {
       "sleep",
       "1000",
     );
-    expect(read(id, "cpu", "cpu.cfs_quota_us", "cpu.max")).toBe(CGROUP2 ? "20000 50000" : "20000");
-    expect(read(id, "cpu", "cpu.cfs_period_us", "cpu.max")).toBe(CGROUP2 ? "20000 50000" : "50000");
+    expect(groupFile(id, "cpu", "cpu.cfs_quota_us", "cpu.max")).toBe(CGROUP2 ? "20000 50000" : "20000");
+    expect(groupFile(id, "cpu", "cpu.cfs_period_us", "cpu.max")).toBe(CGROUP2 ? "20000 50000" : "50000");
   });
 
   test("a busy loop under --cpus 0.5 gets half of a core", async () => {
     const { id } = await background("--cpus", "0.5", "busybox", "sh", "-c", "while :; do :; done");
     const used = (): number =>
       CGROUP2
-        ? Number(/^usage_usec (\d+)/.exec(read(id, "cpu", "", "cpu.stat"))?.[1]) / 1e6
-        : Number(read(id, "cpuacct", "cpuacct.usage", "")) / 1e9;
+        ? Number(/^usage_usec (\d+)/.exec(groupFile(id, "cpu", "", "cpu.stat"))?.[1]) / 1e6
+        : Number(groupFile(id, "cpuacct", "cpuacct.usage", "")) / 1e9;
     const [before, begun] = [used(), performance.now()];
     await Bun.sleep(5000);
     const share = (used() - before) / ((performance.now() - begun) / 1000);
@@ -121,7 +119,7 @@ describe("cpu", () => {
 
   testWhere(!CGROUP2, "this kernel has no cpuset controller", "--cpuset-mems", async () => {
     const { id, pid } = await background("--cpuset-mems", "0", "busybox", "sleep", "1000");
-    expect(read(id, "cpuset", "cpuset.mems", "cpuset.mems")).toBe("0");
+    expect(groupFile(id, "cpuset", "cpuset.mems", "cpuset.mems")).toBe("0");
     expect(statusField(pid, "Mems_allowed_list")).toBe("0");
     const far = ["run", "--cpuset-mems", "7", "busybox", "true"];
     await fails(125, /Requested memory nodes are not available: requested 7, available: 0/, ...far);
@@ -157,7 +155,7 @@ describe("devices", () => {
       const device = `${rdev >> 8}:${rdev & 0xff}`;
       const files = { write_bps: 1 << 20, read_bps: 2 << 20, read_iops: 300, write_iops: 400 };
       for (const [file, rate] of Object.entries(files))
-        expect(read(id, "blkio", `blkio.throttle.${file}_device`, "")).toBe(`${device} ${rate}`);
+        expect(groupFile(id, "blkio", `blkio.throttle.${file}_device`, "")).toBe(`${device} ${rate}`);
       expect(await ok("inspect", "-f", "{{json .HostConfig.BlkioDeviceReadIOps}}", name)).toBe(
         `[{"Path":"${DISK}","Rate":300}]`,
       );

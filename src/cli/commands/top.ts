@@ -4,10 +4,10 @@ import { hostFacts } from "../../linux/procfs.ts";
 import type { Command } from "../command.ts";
 import { enginePaths } from "../engine.ts";
 import { readColumns } from "../process-columns.ts";
+import { renderTable } from "../table.ts";
 
 /** Docker's columns are at least so wide. */
 const WIDTH = 20;
-const GAP = 3;
 
 /** `top`: the processes of a container, as the host sees them. */
 export const command: Command = {
@@ -25,22 +25,14 @@ export const command: Command = {
     const columns = readColumns(options);
     const host = hostFacts();
     const rows = processes.map((of) => columns.map(({ show }) => String(show(of, host))));
-    print(1, wideTable([columns.map(({ header }) => header), ...rows]));
+    print(
+      1,
+      renderTable(
+        columns.map(({ header }) => header),
+        rows,
+        WIDTH,
+      ),
+    );
     return 0;
   },
 };
-
-/** Rows with columns that are padded, the last one not. */
-function wideTable(rows: readonly (readonly string[])[]): string {
-  const widths: number[] = [];
-  for (const row of rows)
-    row.forEach((cell, at) => {
-      widths[at] = Math.max(widths[at] ?? WIDTH, cell.length + GAP);
-    });
-  return rows
-    .map((row) =>
-      row.map((cell, at) => (at === row.length - 1 ? cell : cell.padEnd(widths[at] ?? 0))).join(""),
-    )
-    .map((line) => `${line}\n`)
-    .join("");
-}

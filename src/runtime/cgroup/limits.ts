@@ -1,5 +1,5 @@
 import { EngineError } from "../../linux/errors.ts";
-import { type Resources, THROTTLES } from "../spec.ts";
+import type { Resources } from "../spec.ts";
 
 /** A value to write to one file of a group, and the controller it belongs to. */
 export interface Setting {
@@ -42,25 +42,19 @@ export function settingsV1(resources: Resources): Setting[] {
   set("cpuset", "cpuset.cpus", cpu?.cpus);
   set("cpuset", "cpuset.mems", cpu?.mems);
   set("pids", "pids.max", unlimited(pids?.limit || undefined));
-  for (const kind of THROTTLES)
+  for (const [kind, file] of THROTTLES)
     for (const { major, minor, rate } of resources.blockIO?.[kind] ?? [])
-      set("blkio", THROTTLE_FILES[kind], `${major}:${minor} ${rate}`);
+      set("blkio", `blkio.throttle.${file}_device`, `${major}:${minor} ${rate}`);
   return settings;
 }
 
-const THROTTLE_FILES = {
-  throttleReadBpsDevice: "blkio.throttle.read_bps_device",
-  throttleWriteBpsDevice: "blkio.throttle.write_bps_device",
-  throttleReadIOPSDevice: "blkio.throttle.read_iops_device",
-  throttleWriteIOPSDevice: "blkio.throttle.write_iops_device",
-} as const;
-
-const THROTTLE_KEYS = {
-  throttleReadBpsDevice: "rbps",
-  throttleWriteBpsDevice: "wbps",
-  throttleReadIOPSDevice: "riops",
-  throttleWriteIOPSDevice: "wiops",
-} as const;
+/** A rate's list in the specification, its file of v1, and its key in io.max of v2. */
+const THROTTLES = [
+  ["throttleReadBpsDevice", "read_bps", "rbps"],
+  ["throttleWriteBpsDevice", "write_bps", "wbps"],
+  ["throttleReadIOPSDevice", "read_iops", "riops"],
+  ["throttleWriteIOPSDevice", "write_iops", "wiops"],
+] as const;
 
 /**
  * The same as cgroup v2 writes it: `max` is none, swap is counted apart from memory, shares are a weight. Throws on what
@@ -80,9 +74,9 @@ export function settingsV2(resources: Resources): Setting[] {
   set("cpuset", "cpuset.cpus", cpu?.cpus);
   set("cpuset", "cpuset.mems", cpu?.mems);
   set("pids", "pids.max", unlimited(pids?.limit || undefined));
-  for (const kind of THROTTLES)
+  for (const [kind, , key] of THROTTLES)
     for (const { major, minor, rate } of resources.blockIO?.[kind] ?? [])
-      set("io", "io.max", `${major}:${minor} ${THROTTLE_KEYS[kind]}=${rate}`);
+      set("io", "io.max", `${major}:${minor} ${key}=${rate}`);
   return settings;
 }
 

@@ -1,8 +1,8 @@
 import { isErrno } from "../../linux/errno.ts";
 import { EngineError } from "../../linux/errors.ts";
-import { close, readTextIfAny, rmdir } from "../../linux/file.ts";
-import { DT_DIR, listFolder } from "../../linux/folder.ts";
+import { close, rmdir } from "../../linux/file.ts";
 import { openPidfd, signalPidfd } from "../../linux/process.ts";
+import { groupMembers, groupsBelow } from "./members.ts";
 
 const SIGKILL = 9;
 /** A killed process leaves its group only when the kernel has taken it down: with much memory, not at once. */
@@ -38,9 +38,7 @@ function removeFolder(folder: string): boolean {
 
 /** Kills every process in a group's folder, and removes the groups below it. No error where there is no such group. */
 export function killMembers(folder: string): void {
-  for (const { name, type } of listFolder(folder)) {
-    if (type !== DT_DIR) continue;
-    const inner = `${folder}/${name}`;
+  for (const inner of groupsBelow(folder)) {
     killMembers(inner);
     removeFolder(inner);
   }
@@ -51,20 +49,4 @@ export function killMembers(folder: string): void {
     if (groupMembers(folder).includes(pid)) signalPidfd(pidfd, SIGKILL);
     close(pidfd);
   }
-}
-
-/** The pids of the processes in a group's folder; none where there is no such group. */
-export function groupMembers(folder: string): number[] {
-  let listed: string;
-  try {
-    listed = readTextIfAny(`${folder}/cgroup.procs`) ?? "";
-  } catch (error) {
-    // removed between the opening and the reading
-    if (!isErrno(error, "ENODEV")) throw error;
-    listed = "";
-  }
-  return listed
-    .split("\n")
-    .map(Number)
-    .filter((pid) => pid > 0);
 }
