@@ -33,9 +33,28 @@ __attribute__((noreturn)) static void init_main(const struct stdio *stdio) {
   run_program(stdio);
 }
 
-// Replaces @CODE@ and @TIME@ while copying; returns the length. Each stands there once, so 64 bytes more are enough.
-static size_t fill_in(char *to, const char *text, int code) {
+// How a program ended.
+struct end {
+  int code, oom;
+};
+
+// The kernel counts in the group whom it has killed for lack of memory: the program, or another process.
+static int killed_for_memory(void) {
+  char text[1024];
+  long fd = orders->oom_file.count ? SYS(openat, AT_FDCWD, text_of(orders->oom_file), O_RDONLY | O_CLOEXEC) : -1;
+  if (fd < 0) return 0;
+  long got = SYS(read, fd, text, sizeof text - 1);
+  SYS(close, fd);
+  text[got > 0 ? got : 0] = 0;
+  for (const char *line = text; *line; line++)
+    if ((line == text || line[-1] == '\n') && text_starts(line, "oom_kill ")) return line[9] != '0';
+  return 0;
+}
+
+// Replaces @CODE@, @OOM@ and @TIME@ while copying; returns the length. Each stands there once, so 64 bytes more are enough.
+static size_t fill_in(char *to, const char *text, struct end end) {
   size_t at = 0;
+  int code = end.code;
   while (*text) {
     if (text_starts(text, "@CODE@")) {
       char digits[4];
@@ -44,6 +63,10 @@ static size_t fill_in(char *to, const char *text, int code) {
       while ((code /= 10) > 0);
       while (n > 0) to[at++] = digits[--n];
       text += 6;
+    } else if (text_starts(text, "@OOM@")) {
+      copy(to + at, end.oom ? "true" : "false", end.oom ? 4 : 5);
+      at += end.oom ? 4 : 5;
+      text += 5;
     } else if (text_starts(text, "@TIME@")) {
       at += format_time(to + at);
       text += 6;
@@ -55,12 +78,12 @@ static size_t fill_in(char *to, const char *text, int code) {
 }
 
 // Writes a record aside, then renames it into place; relative paths are in the container's folder.
-static void write_report(const char *path, const char *text, int code) {
+static void write_report(const char *path, const char *text, struct end end) {
   static char aside[4096];
   size_t length = text_length(path), room = text_length(text) + 64, done = 0;
   char *filled = more_memory(room);
   if (!filled || length + 5 > sizeof aside) return;
-  size_t size = fill_in(filled, text, code);
+  size_t size = fill_in(filled, text, end);
   copy(aside, path, length);
   copy(aside + length, ".new", 5);
   long fd = SYS(openat, FD_SUBJECT, aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -77,11 +100,11 @@ static void write_report(const char *path, const char *text, int code) {
   else SYS(renameat, FD_SUBJECT, aside, FD_SUBJECT, path);
 }
 
-static void write_reports(int code) {
+static void write_reports(struct end end) {
   const char *text = text_of(orders->reports);
   for (uint32_t i = 0; i + 1 < orders->reports.count; i += 2) {
     const char *content = next_text(text);
-    write_report(text, content, code);
+    write_report(text, content, end);
     text = next_text(content);
   }
 }
@@ -104,6 +127,8 @@ static int run_undo(void) {
   for (uint32_t i = 0; i < orders->undo.count; i++, step = next_text(step)) {
     if (text_starts(step, "umount ")) SYS(umount2, step + 7, MNT_DETACH);
     else if (text_starts(step, "rmdir ")) left |= remove_folder(step + 6);
+    // what others may still be in
+    else if (text_starts(step, "tidy ")) SYS(unlinkat, AT_FDCWD, step + 5, AT_REMOVEDIR);
   }
   return left;
 }
@@ -177,9 +202,9 @@ static int remove_folders(void) {
 
 // A container that goes with its program: its client takes record and name away, quickly, and the rest is ours. A client
 // that does not answer is not waited for, and the container is not taken for a running one meanwhile.
-__attribute__((noreturn)) static void remove_container(int code, int left) {
+__attribute__((noreturn)) static void remove_container(struct end end, int left) {
   enum fate fate = FATE_OPEN;
-  if (!client_answers(200)) write_reports(code);
+  if (!client_answers(200)) write_reports(end);
   await_fate(&fate, 2000);
   if (fate != FATE_DONE || left || !remove_folders()) become_reaper();
   leave(0);
@@ -187,8 +212,8 @@ __attribute__((noreturn)) static void remove_container(int code, int left) {
 
 // The client still has output to take, and the person who reads it has all the time in the world: the container ends
 // without it.
-__attribute__((noreturn)) static void end_before_client(int code, int goes) {
-  write_reports(code);
+__attribute__((noreturn)) static void end_before_client(struct end end, int goes) {
+  write_reports(end);
   run_undo();
   if (goes && new_process(0, NULL) == 0) {
     detach_client();
@@ -198,7 +223,7 @@ __attribute__((noreturn)) static void end_before_client(int code, int goes) {
   SYS(close, FD_STATE);
   SYS(close, FD_LOG);
   deliver_rest();
-  send_message(FD_CONTROL, MESSAGE_EXITED, code, 0, 0);
+  send_message(FD_CONTROL, MESSAGE_EXITED, end.code, 0, end.oom);
   leave(0);
 }
 
@@ -207,18 +232,18 @@ __attribute__((noreturn)) static void end_before_client(int code, int goes) {
 
 // Nobody waits for what comes behind EXITED: unmounting, the groups, and where the container goes with its
 // program, its folders.
-__attribute__((noreturn)) static void end_container(enum fate fate, int code) {
+__attribute__((noreturn)) static void end_container(enum fate fate, struct end end) {
   // whoever restarts a container wants to find it
   int goes = fate == FATE_COMMITTED && has_flag(FLAG_AUTO_REMOVE) && SYS(faccessat, FD_SUBJECT, RESTARTING, 0) != 0;
   if (fate == FATE_COMMITTED) {
-    if (client_is_behind()) end_before_client(code, goes);
-    if (!goes) write_reports(code);
-    send_message(FD_CONTROL, MESSAGE_EXITED, code, goes, 0);
+    if (client_is_behind()) end_before_client(end, goes);
+    if (!goes) write_reports(end);
+    send_message(FD_CONTROL, MESSAGE_EXITED, end.code, goes, end.oom);
   }
   int left = run_undo();
   // what was only half-made goes; a container that was to be started again stays as it was
   if (fate == FATE_ABANDONED && has_flag(FLAG_FRESH)) become_reaper();
-  if (goes) remove_container(code, left);
+  if (goes) remove_container(end, left);
   leave(0);
 }
 
@@ -257,5 +282,5 @@ __attribute__((noreturn)) void monitor_main(void) {
   await_orders(FD_CONTROL);
   int code = pump(&stdio, pidfd, (int)pid, &fate);
   await_fate(&fate, 30000);
-  end_container(fate, code);
+  end_container(fate, (struct end){code, killed_for_memory()});
 }

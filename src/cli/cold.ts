@@ -7,6 +7,7 @@ import { command as info } from "./commands/info.ts";
 import { command as inspect } from "./commands/inspect.ts";
 import { command as kill } from "./commands/kill.ts";
 import { command as logs } from "./commands/logs.ts";
+import { command as pause } from "./commands/pause.ts";
 import { command as reap } from "./commands/reap.ts";
 import { command as restart } from "./commands/restart.ts";
 import { command as rm } from "./commands/rm.ts";
@@ -14,6 +15,7 @@ import { command as rmi } from "./commands/rmi.ts";
 import { command as start } from "./commands/start.ts";
 import { command as stop } from "./commands/stop.ts";
 import { command as top } from "./commands/top.ts";
+import { command as unpause } from "./commands/unpause.ts";
 import { command as version } from "./commands/version.ts";
 
 /** The commands that are loaded together when one of them is asked for; `__reap` is what a monitor becomes. */
@@ -22,6 +24,8 @@ export const COLD_COMMANDS: readonly Command[] = [
   stop,
   restart,
   kill,
+  pause,
+  unpause,
   rm,
   logs,
   top,

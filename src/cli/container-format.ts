@@ -1,7 +1,7 @@
+import { statusOf } from "../container/liveness.ts";
 import type { Paths } from "../container/paths.ts";
 import type { ContainerRecord, State } from "../container/record.ts";
 import { readContainer } from "../container/store.ts";
-import { statusOf } from "./filter.ts";
 import { formatRows } from "./format.ts";
 import { shorten } from "./table.ts";
 import { humanDuration } from "./units.ts";
@@ -79,6 +79,7 @@ export function describeStatus(state: State): string {
   const ago = (time: string): string => humanDuration(Date.now() - Date.parse(time));
   const status = statusOf(state);
   if (status === "running") return `Up ${ago(state.startedAt)}`;
+  if (status === "paused") return `Up ${ago(state.startedAt)} (Paused)`;
   if (status === "created") return "Created";
   return `Exited (${state.exitCode})${state.finishedAt ? ` ${ago(state.finishedAt)} ago` : ""}`;
 }

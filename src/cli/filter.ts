@@ -1,3 +1,4 @@
+import { statusOf } from "../container/liveness.ts";
 import type { Paths } from "../container/paths.ts";
 import type { State } from "../container/record.ts";
 import { findId, readContainer } from "../container/store.ts";
@@ -85,10 +86,4 @@ function nameTest(value: string): Test {
     throw new UsageError(`invalid filter 'name=${value}': it is no regular expression`);
   }
   return (state) => pattern.test(state.name) || pattern.test(`/${state.name}`);
-}
-
-/** Docker's word for what a container does. */
-export function statusOf(state: State): string {
-  if (state.status === "running") return "running";
-  return state.startedAt === "" && state.finishedAt === "" ? "created" : "exited";
 }

@@ -15,10 +15,12 @@ export interface AttachEnd {
   readonly lost: boolean;
   /** The container goes with its program, and its monitor waits for us to take it out of the records. */
   readonly goes: boolean;
+  /** The kernel has killed a process of the container for lack of memory. */
+  readonly oomKilled: boolean;
 }
 
 /** The user has left the program running. */
-const LEFT: AttachEnd = { exitCode: undefined, lost: false, goes: false };
+const LEFT: AttachEnd = { exitCode: undefined, lost: false, goes: false, oomKilled: false };
 
 /** What the client passes on to the program; those of a terminal come through the terminal instead. */
 const FORWARDED = [
@@ -107,8 +109,9 @@ async function waitForEnd(shim: ShimProcess): Promise<AttachEnd> {
       continue;
     }
     const message = receiveMessage(shim.control, true);
-    if (message === undefined) return { exitCode: 137, lost: true, goes: false };
-    if (message.kind === MESSAGE.exited) return { exitCode: message.a, lost: false, goes: message.b !== 0 };
+    if (message === undefined) return { exitCode: 137, lost: true, goes: false, oomKilled: false };
+    if (message.kind === MESSAGE.exited)
+      return { exitCode: message.a, lost: false, goes: message.b !== 0, oomKilled: message.c !== 0 };
     if (message.kind === MESSAGE.detached) return LEFT;
     if (message.kind === MESSAGE.unwritable) throw unwritable(message.a, message.b);
   }

@@ -1,13 +1,23 @@
 import { findImage, type Image, type ImageConfig, resolveImage, withImagesShared } from "../image/store.ts";
 import { isErrno } from "../linux/errno.ts";
 import { EngineError, undone } from "../linux/errors.ts";
-import { close, lock, mkdirAll, mkdirIfMissing, O, open, readlinkIfAny, symlink } from "../linux/file.ts";
+import {
+  close,
+  lock,
+  mkdirAll,
+  mkdirIfMissing,
+  O,
+  open,
+  readlinkIfAny,
+  symlink,
+  writeFile,
+} from "../linux/file.ts";
 import { exists, isDirectory, isStillAt, statIfAny } from "../linux/stat.ts";
 import { MESSAGE } from "../runtime/wire.ts";
 import { writeProvided } from "./etc.ts";
 import { sweepLayers } from "./images.ts";
 import { makeOverlay } from "./overlay.ts";
-import { cgroupsPathOf, type Paths } from "./paths.ts";
+import type { Paths } from "./paths.ts";
 import {
   type ContainerRecord,
   type Limits,
@@ -42,6 +52,8 @@ export interface RunOptions {
   readonly env: readonly string[];
   readonly volumes: readonly Volume[];
   readonly limits: Limits;
+  /** The group that the container's group is to be below, from the root of each cgroup tree. */
+  readonly cgroupParent?: string;
   /** Of /dev/shm, in bytes. */
   readonly shmSize?: number;
   readonly workdir?: string;
@@ -96,6 +108,7 @@ function createAndStart(paths: Paths, options: RunOptions, source: Source): Runn
   try {
     const record = makeRecord(id, options, source);
     takeName(paths, record.name, id);
+    if (record.cgroupParent !== undefined) writeFile(paths.cgroupParent(id), record.cgroupParent);
     for (const volume of record.volumes) mkdirIfNothing(volume.source);
     makeOverlay(paths, id, record.layers);
     const running = start(paths, record, options, source.config, folderLock);
@@ -141,21 +154,28 @@ function mkdirIfNothing(source: string): void {
   if (!exists(source)) mkdirAll(source, 0o755);
 }
 
+/** How long somebody who is removing a container, which nobody sees any more, may take to free its name, in ms. */
+const NAME_PATIENCE = 5000;
+
 /** Reserves a name for an id: a link that only one process can make. A name held by garbage is freed first. */
 function takeName(paths: Paths, name: string, id: string): void {
-  for (let tries = 0; tries < 2; tries++) {
+  const end = performance.now() + NAME_PATIENCE;
+  for (let pause = 0.5; ; pause = Math.min(pause * 2, 20)) {
     try {
       symlink(id, paths.name(name));
       return;
     } catch (error) {
       if (!isErrno(error, "EEXIST")) throw error;
-      if (tries === 0) collectGarbage(paths);
     }
+    collectGarbage(paths);
+    const holder = readlinkIfAny(paths.name(name));
+    if (holder === undefined) continue;
+    if (exists(paths.record(holder)) || performance.now() > end)
+      throw new EngineError(
+        `the name "${name}" is already in use by container "${holder}": remove it ('mydocker rm ${name}') or take another name`,
+      );
+    Bun.sleepSync(pause);
   }
-  const holder = readlinkIfAny(paths.name(name)) ?? "";
-  throw new EngineError(
-    `the name "${name}" is already in use by container "${holder}": remove it ('mydocker rm ${name}') or take another name`,
-  );
 }
 
 function makeRecord(id: string, options: RunOptions, source: Source): ContainerRecord {
@@ -179,6 +199,7 @@ function makeRecord(id: string, options: RunOptions, source: Source): ContainerR
     user: options.user ?? config.User ?? "",
     volumes: options.volumes,
     limits: { pids: DEFAULT_PIDS, ...options.limits },
+    ...(options.cgroupParent !== undefined && { cgroupParent: options.cgroupParent }),
     ...(options.shmSize !== undefined && { shmSize: options.shmSize }),
     network: options.network,
     stdin: options.stdin,
@@ -200,7 +221,6 @@ function start(
   const resources = resourcesOf(record.limits);
   return startContainer(paths, {
     record,
-    cgroupsPath: cgroupsPathOf(id),
     resources,
     namespaces: namespacesOf(record),
     lock: folderLock,

@@ -6,15 +6,15 @@ import { openPidfd } from "../linux/process.ts";
 import { lstat, S_IFCHR, S_IFMT } from "../linux/stat.ts";
 import { openPty, type Pty } from "../linux/tty.ts";
 import { openGroup } from "../runtime/cgroup/group.ts";
-import { cgroupLayout } from "../runtime/cgroup/layout.ts";
 import { namespaceFlags, processOrders } from "../runtime/launch.ts";
 import { ShimError, ShimProcess } from "../runtime/shim.ts";
 import type { Process } from "../runtime/spec.ts";
 import { FLAG, MESSAGE } from "../runtime/wire.ts";
 import { type Attachment, prepareAttach } from "./attach.ts";
+import { groupOf } from "./group.ts";
 import { notRunning, runningContainer } from "./kill.ts";
 import { isRunning } from "./liveness.ts";
-import { cgroupsPathOf, type Paths } from "./paths.ts";
+import type { Paths } from "./paths.ts";
 import type { ContainerRecord, State } from "./record.ts";
 import { makeProcess, mergeEnvironments, namespacesOf, withHome } from "./spec.ts";
 import { describeShimError } from "./start.ts";
@@ -42,8 +42,10 @@ export interface Executing {
 /** Runs a command in all namespaces and the cgroup of a running container; returns once it has been executed. */
 export function execInContainer(paths: Paths, reference: string, options: ExecOptions): Executing {
   const { record, state } = runningContainer(paths, reference);
+  if (state.status === "paused")
+    throw new EngineError(`container ${record.name} is paused: unpause the container before exec`, 1);
   const { pidfd, root } = openProcess(record, state);
-  const group = openGroup(cgroupLayout(), cgroupsPathOf(record.id));
+  const group = openGroup(groupOf(paths, record.id).place);
   const terminal = options.terminal ? terminalIn(root) : undefined;
   let attachment: Attachment | undefined;
   try {

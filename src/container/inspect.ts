@@ -1,3 +1,6 @@
+import { hasKilledForMemory } from "../runtime/cgroup/oom.ts";
+import { groupOf } from "./group.ts";
+import { isUp, statusOf } from "./liveness.ts";
 import type { Paths } from "./paths.ts";
 import type { Container, ContainerRecord, DeviceRate, State } from "./record.ts";
 import { DEFAULT_SHM } from "./spec.ts";
@@ -12,7 +15,7 @@ export function inspectContainer(paths: Paths, { record, spec }: Container, stat
     Created: record.created,
     Path: record.command[0] ?? "",
     Args: record.command.slice(1),
-    State: inspectState(state),
+    State: inspectState(paths, state),
     Image: record.imageId,
     ResolvConfPath: `${paths.container(record.id)}/resolv.conf`,
     HostnamePath: `${paths.container(record.id)}/hostname`,
@@ -58,14 +61,14 @@ export function inspectContainer(paths: Paths, { record, spec }: Container, stat
   };
 }
 
-function inspectState(state: State): object {
-  const running = state.status === "running";
+function inspectState(paths: Paths, state: State): object {
+  const running = isUp(state);
   return {
-    Status: running ? "running" : state.startedAt === "" && state.finishedAt === "" ? "created" : "exited",
+    Status: statusOf(state),
     Running: running,
-    Paused: false,
+    Paused: state.status === "paused",
     Restarting: false,
-    OOMKilled: false,
+    OOMKilled: isUp(state) ? hasKilledForMemory(groupOf(paths, state.id).place) : state.oomKilled,
     Dead: false,
     Pid: running ? Number(state.pid) : 0,
     ExitCode: state.exitCode,

@@ -1,9 +1,10 @@
 import { EngineError } from "../linux/errors.ts";
 import { close } from "../linux/file.ts";
 import { openPidfd, signalPidfd } from "../linux/process.ts";
-import { isRunning } from "./liveness.ts";
+import { isRunning, isUp } from "./liveness.ts";
 import type { Paths } from "./paths.ts";
 import type { ContainerRecord, State } from "./record.ts";
+import { resumeContainer } from "./resume.ts";
 import { findId, readRecord, readState } from "./store.ts";
 
 /**
@@ -11,7 +12,7 @@ import { findId, readRecord, readState } from "./store.ts";
  * before its start time is checked, so that no other process can be hit.
  */
 export function signalContainer(state: State | undefined, signal: number): boolean {
-  if (state?.status !== "running") return false;
+  if (!state || !isUp(state)) return false;
   const pidfd = openPidfd(Number(state.pid));
   if (pidfd === undefined) return false;
   try {
@@ -36,8 +37,10 @@ export function notRunning({ name }: ContainerRecord): EngineError {
   return new EngineError(`container ${name} is not running; 'mydocker start ${name}' starts it`, 1);
 }
 
-/** `kill`: a signal to a running container. */
+/** `kill`: a signal to a running container; one that is paused goes on. */
 export function killContainer(paths: Paths, reference: string, signal: number): void {
   const { record, state } = runningContainer(paths, reference);
   if (!signalContainer(state, signal)) throw notRunning(record);
+  // as Docker: a signal is of no use to somebody who sleeps
+  resumeContainer(paths, record, state);
 }

@@ -27,7 +27,7 @@ export function sight(paths: Paths, name: string): Sighting | undefined {
   }
   try {
     const state = JSON.parse(decoder.decode(readRegular(fd))) as State;
-    const present = state.status === "running" && state.bootId === bootId();
+    const present = isUp(state) && state.bootId === bootId();
     // a program may outlive a monitor that was killed: it can take away the signal that would end it then
     return { state, alive: present && (!tryLockShared(fd) || isRunning(state)) };
   } catch (error) {
@@ -39,8 +39,19 @@ export function sight(paths: Paths, name: string): Sighting | undefined {
   }
 }
 
+/** Whether a state is one of a run that is not over, paused or not. */
+export function isUp({ status }: State): boolean {
+  return status === "running" || status === "paused";
+}
+
+/** Docker's word for what a container does. */
+export function statusOf(state: State): "running" | "paused" | "created" | "exited" {
+  if (state.status === "running" || state.status === "paused") return state.status;
+  return state.startedAt === "" && state.finishedAt === "" ? "created" : "exited";
+}
+
 /** Whether the container's first process runs: its pid with its start time, in this boot. */
 export function isRunning(state: State | undefined): state is State {
-  if (state?.status !== "running" || state.bootId !== bootId()) return false;
+  if (!state || !isUp(state) || state.bootId !== bootId()) return false;
   return startTime(Number(state.pid)) === state.startTime;
 }

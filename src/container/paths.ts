@@ -1,10 +1,5 @@
 import { mkdirAll } from "../linux/file.ts";
 
-/** A container's group, from the root of each cgroup tree. */
-export function cgroupsPathOf(id: string): string {
-  return `/mydocker-${id}`;
-}
-
 /** Where everything is kept (DESIGN, "State on disk"). `root` outlives a boot, `run` does not. */
 export class Paths {
   constructor(
@@ -29,6 +24,14 @@ export class Paths {
   /** Its OCI runtime spec. */
   spec(id: string): string {
     return `${this.container(id)}/config.json`;
+  }
+  /** The group that its group is below, where that is not the usual one; written before any group is made. */
+  cgroupParent(id: string): string {
+    return `${this.container(id)}/cgroup-parent`;
+  }
+  /** Locked by who changes a container that may be running. */
+  changing(id: string): string {
+    return `${this.container(id)}/changing`;
   }
   log(id: string): string {
     return `${this.container(id)}/container.log`;

@@ -57,6 +57,8 @@ export interface ContainerRecord {
   readonly user: string;
   readonly volumes: readonly Volume[];
   readonly limits: Limits;
+  /** The group that its group is below, from the root of each cgroup tree; undefined is ours. */
+  readonly cgroupParent?: string;
   /** Of /dev/shm, in bytes; undefined is DEFAULT_SHM. */
   readonly shmSize?: number;
   readonly network: NetworkMode;
@@ -78,6 +80,8 @@ export interface Container {
 export interface Exit {
   readonly exitCode: number;
   readonly finishedAt: string;
+  /** Whether a process of the container was killed for lack of memory. */
+  readonly oomKilled: boolean;
 }
 
 /**
@@ -90,13 +94,15 @@ export interface State {
   readonly name: string;
   readonly command: string;
   readonly createTime: string;
-  readonly status: "running" | "exited" | "stopped";
+  readonly status: "running" | "paused" | "exited" | "stopped";
   readonly volume: string;
   readonly image: string;
   readonly created: string;
   readonly startedAt: string;
   readonly finishedAt: string;
   readonly exitCode: number;
+  /** Whether a process of it was killed for lack of memory; of a run that is not over the kernel tells. */
+  readonly oomKilled: boolean;
   readonly bootId: string;
   /** Start time of `pid` in clock ticks, which tells it from a later process of the same number. */
   readonly startTime: string;

@@ -1,15 +1,9 @@
 import { unlinkIfAny } from "../linux/file.ts";
 import { listFolder } from "../linux/folder.ts";
-import { groupFolders } from "../runtime/cgroup/group.ts";
-import { cgroupLayout } from "../runtime/cgroup/layout.ts";
 import { removeGroup } from "../runtime/cgroup/remove.ts";
+import { groupOf } from "./group.ts";
 import { unmountOverlay } from "./overlay.ts";
-import { cgroupsPathOf, type Paths } from "./paths.ts";
-
-/** One of the folders of a container's group, which all of its processes are in; they are found so by its id alone. */
-export function groupFolderOf(id: string): string {
-  return groupFolders(cgroupLayout(), cgroupsPathOf(id))[0] ?? "";
-}
+import type { Paths } from "./paths.ts";
 
 /**
  * Removes what a run whose monitor was killed has left: its processes with their groups, its mount, half-written states.
@@ -17,7 +11,8 @@ export function groupFolderOf(id: string): string {
  */
 export function clearRemains(paths: Paths, id: string, name: string | undefined, patience?: number): void {
   unmountOverlay(paths, id);
-  removeGroup(groupFolders(cgroupLayout(), cgroupsPathOf(id)), patience);
+  const { place, cgroupsPath } = groupOf(paths, id);
+  removeGroup(place, cgroupsPath, patience);
   if (name === undefined) return;
   for (const entry of listFolder(paths.runFolder(name)))
     if (entry.name.startsWith(".config.json.")) unlinkIfAny(`${paths.runFolder(name)}/${entry.name}`);

@@ -2,14 +2,15 @@ import { isErrno } from "../linux/errno.ts";
 import { EngineError } from "../linux/errors.ts";
 import { close, readlinkIfAny, unlinkIfAny } from "../linux/file.ts";
 import { listFolder, removeTree } from "../linux/folder.ts";
-import { killMembers } from "../runtime/cgroup/remove.ts";
+import { killGroup } from "../runtime/cgroup/control.ts";
 import { MESSAGE } from "../runtime/wire.ts";
 import type { AttachEnd } from "./attach.ts";
+import { groupOf } from "./group.ts";
 import { isRunning } from "./liveness.ts";
 import { removeLayer } from "./overlay.ts";
 import type { Paths } from "./paths.ts";
 import { type ContainerRecord, readJson } from "./record.ts";
-import { clearRemains, groupFolderOf } from "./remains.ts";
+import { clearRemains } from "./remains.ts";
 import type { Running } from "./start.ts";
 import { findId, listIds, NoSuchContainer, readState, recordIfAny, tryLock, waitForLock } from "./store.ts";
 
@@ -85,18 +86,17 @@ async function settleLost(paths: Paths, id: string, autoRemove: boolean): Promis
 
 function refuseRunning(paths: Paths, id: string): void {
   const record = recordIfAny(paths, id);
-  if (record && isRunning(readState(paths, record)))
-    throw new EngineError(
-      `cannot remove container ${record.name}: it is running; stop it first or use 'rm -f'`,
-      1,
-    );
+  const state = record && readState(paths, record);
+  if (!isRunning(state)) return;
+  const remedy = state.status === "paused" ? "paused; unpause and stop it first" : "running; stop it first";
+  throw new EngineError(`cannot remove container ${state.name}: it is ${remedy} or use 'rm -f'`, 1);
 }
 
 /** Kills the container's processes again and again: one may be about to be started. */
 async function lockForRemoval(paths: Paths, id: string, force: boolean): Promise<number> {
-  const group = force ? groupFolderOf(id) : "";
+  const group = force ? groupOf(paths, id).place : undefined;
   const kill = (): boolean => {
-    if (force) killMembers(group);
+    if (group) killGroup(group);
     return false;
   };
   kill();

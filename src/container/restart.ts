@@ -31,7 +31,12 @@ export async function startStopped(
 ): Promise<Running | undefined> {
   const container = readContainer(paths, findId(paths, reference));
   const { record } = container;
-  if (isRunning(readState(paths, record))) return undefined;
+  const state = readState(paths, record);
+  if (isRunning(state)) {
+    if (state.status === "paused")
+      throw new EngineError(`cannot start container ${record.name}: it is paused; unpause it`, 1);
+    return undefined;
+  }
   if (!exists(paths.run)) paths.make();
   // the monitor of a run that has just ended may still be unmounting
   const startedByAnother = (): boolean => isRunning(readState(paths, record));
@@ -72,7 +77,6 @@ function startHeld(paths: Paths, container: Container, lock: number, streams: St
   for (const { source } of record.volumes) if (!exists(source)) mkdirAll(source, 0o755);
   const running = startContainer(paths, {
     record,
-    cgroupsPath: spec.linux.cgroupsPath,
     resources: resourcesOf(record.limits),
     namespaces: spec.linux.namespaces,
     lock,

@@ -1,8 +1,9 @@
 import { DEFAULT_CAPABILITIES } from "../runtime/capabilities.ts";
+import { cgroupsPathOf } from "../runtime/cgroup/folders.ts";
 import type { Mount, Namespace, Process, Resources, Spec } from "../runtime/spec.ts";
 import { PROVIDED } from "./etc.ts";
 import { MASKED, READONLY, throttleFolders } from "./masked.ts";
-import { cgroupsPathOf, type Paths } from "./paths.ts";
+import type { Paths } from "./paths.ts";
 import type { ContainerRecord } from "./record.ts";
 import type { Identity } from "./user.ts";
 
@@ -86,7 +87,7 @@ export function makeSpec(
     hostname,
     mounts: allMounts(paths, record),
     linux: {
-      cgroupsPath: cgroupsPathOf(record.id),
+      cgroupsPath: cgroupsPathOf(record.id, record.cgroupParent),
       namespaces: namespacesOf(record),
       resources,
       ...(record.network !== "host" && { sysctl: NETWORK_SYSCTLS }),

@@ -3,8 +3,10 @@ import { EngineError, undone } from "../linux/errors.ts";
 import { close, lock, mkdirIfMissing, O, open, rename, unlinkIfAny, writeAll } from "../linux/file.ts";
 import { CLONE } from "../linux/mount.ts";
 import { bootId, startTime } from "../linux/process.ts";
-import { type CgroupGroup, createGroup } from "../runtime/cgroup/group.ts";
-import { type CgroupLayout, cgroupLayout } from "../runtime/cgroup/layout.ts";
+import { cgroupsPathOf, ownParents, tidyParents } from "../runtime/cgroup/folders.ts";
+import { addHierarchies, type CgroupGroup, createGroup } from "../runtime/cgroup/group.ts";
+import { type CgroupLayout, cgroupLayout, placeOf } from "../runtime/cgroup/layout.ts";
+import { oomFile } from "../runtime/cgroup/oom.ts";
 import { removeGroup } from "../runtime/cgroup/remove.ts";
 import { enterAndBuild, namespaceFlags, processOrders } from "../runtime/launch.ts";
 import type { Orders } from "../runtime/orders.ts";
@@ -21,7 +23,6 @@ import { stateOf } from "./store.ts";
 /** How a container is to be started. */
 export interface StartOptions {
   readonly record: ContainerRecord;
-  readonly cgroupsPath: string;
   readonly resources: Resources;
   readonly namespaces: readonly Namespace[];
   /** The lock on the container's folder; the monitor inherits it. */
@@ -79,7 +80,7 @@ export function startContainer(paths: Paths, options: StartOptions): Running {
       if (begun.shim) endShim(begun.shim, begun.launched);
       state.discard();
       unmountOverlay(paths, options.record.id);
-      if (begun.group) removeGroup(begun.group.folders);
+      if (begun.group) removeStarted(begun.layout, begun.group);
     });
   } finally {
     close(log);
@@ -92,9 +93,11 @@ export function startContainer(paths: Paths, options: StartOptions): Running {
 function begin(paths: Paths, options: StartOptions, begun: Begun): Running {
   const { record } = options;
   const { terminal, layout, log, state } = begun;
-  // on v2 the process is born in its group, whose descriptor it inherits; on v1 the group is made meanwhile
-  if (layout.version === 2) begun.group = createGroup(layout, options.cgroupsPath, options.resources);
-  const cgroup = begun.group?.fd;
+  // on v2 the process is born in its group, whose descriptor it inherits; those of v1 are made meanwhile
+  const cgroupsPath = cgroupsPathOf(record.id, record.cgroupParent);
+  const group = createGroup(layout, cgroupsPath, options.resources);
+  begun.group = group;
+  const cgroup = group.fd;
   const pty = terminal && { ptyMaster: terminal.master, ptySlave: terminal.slave };
   const flags = beginFlags(options, cgroup !== undefined);
   // the cgroup namespace is made by init itself, once it is in its group
@@ -104,12 +107,11 @@ function begin(paths: Paths, options: StartOptions, begun: Begun): Running {
     { subject: options.lock, log, state: state.fd, ...(cgroup !== undefined && { cgroup }), ...pty },
   );
   begun.shim = shim;
-  const group = begun.group ?? createGroup(layout, options.cgroupsPath, options.resources);
-  begun.group = group;
+  addHierarchies(layout, group, options.resources);
   mountOverlay(paths, record.id, record.layers, record.autoRemove);
   const container = options.describe();
   const startedAt = new Date().toISOString();
-  shim.launch(makeOrders(paths, container, group, startedAt), true);
+  shim.launch(makeOrders(paths, container, layout, group, startedAt), true);
   begun.launched = true;
   options.provide();
   const pid = shim.expect(shim.control, MESSAGE.created).a;
@@ -122,6 +124,12 @@ function begin(paths: Paths, options: StartOptions, begun: Begun): Running {
   shim.expectExecuted();
   state.publish();
   return { container, shim, pid, attachment: begun.attachment };
+}
+
+/** The group of a start that failed, with those above it that were made for it. */
+function removeStarted(layout: CgroupLayout, { cgroupsPath, parents }: CgroupGroup): void {
+  removeGroup(placeOf(layout, cgroupsPath), cgroupsPath);
+  tidyParents(parents);
 }
 
 /** Kills what the shim has started, lets it undo its part, and reaps it. */
@@ -153,41 +161,48 @@ function beginFlags(
 function makeOrders(
   paths: Paths,
   { record, spec }: Container,
+  layout: CgroupLayout,
   group: CgroupGroup,
   startedAt: string,
 ): Orders {
-  const ended = { ...stateOf(record), startedAt, exitCode: CODE, finishedAt: TIME };
+  const ended = { ...stateOf(record), startedAt, exitCode: CODE, oomKilled: OOM, finishedAt: TIME };
   return {
     ...processOrders(spec.process),
     hostname: spec.hostname,
     procAt: paths.runFolder(record.name),
     joins: group.joins,
+    oomFile: oomFile(placeOf(layout, group.cgroupsPath)),
     reports: [
       "exit.json",
-      reportTemplate({ exitCode: CODE, finishedAt: TIME }),
+      reportTemplate({ exitCode: CODE, oomKilled: OOM, finishedAt: TIME }),
       paths.state(record.name),
       reportTemplate(ended),
     ],
-    undo: [`umount ${paths.merged(record.id)}`, ...group.folders.map((folder) => `rmdir ${folder}`)],
+    undo: [
+      `umount ${paths.merged(record.id)}`,
+      ...group.folders.map((folder) => `rmdir ${folder}`),
+      ...ownParents(group.folders, group.cgroupsPath).map((folder) => `tidy ${folder}`),
+    ],
     remove: [paths.overlay(record.id), paths.container(record.id)],
     reaper: ["mydocker", "__reap", record.id],
     reaperEnv: [`MYDOCKER_ROOT=${paths.root}`, `MYDOCKER_RUN=${paths.run}`],
   };
 }
 
-/** What the monitor fills in when it knows it: the exit code, a number, and the time of the end, a text. */
+/** What the monitor fills in when it knows it: the exit code, whether memory was the reason, and the time of the end. */
 export const CODE = Symbol("@CODE@");
+export const OOM = Symbol("@OOM@");
 export const TIME = Symbol("@TIME@");
+const FILLED_IN = new Map<unknown, string>([
+  [CODE, "@CODE@"],
+  [OOM, "@OOM@"],
+  [TIME, '"@TIME@"'],
+]);
 
 /** JSON of a flat object with the monitor's placeholders; what the user wrote has no `@` left that could look like one. */
 export function reportTemplate(value: Readonly<Record<string, unknown>>): string {
   const fields = Object.entries(value).map(([key, field]) => {
-    const text =
-      field === CODE
-        ? "@CODE@"
-        : field === TIME
-          ? '"@TIME@"'
-          : JSON.stringify(field).replaceAll("@", "\\u0040");
+    const text = FILLED_IN.get(field) ?? JSON.stringify(field).replaceAll("@", "\\u0040");
     return `${JSON.stringify(key)}:${text}`;
   });
   return `{${fields.join(",")}}`;

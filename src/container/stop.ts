@@ -2,10 +2,11 @@ import { EngineError } from "../linux/errors.ts";
 import { close, mkdirIfMissing, writeFileAtomic } from "../linux/file.ts";
 import { parseSignal } from "../linux/signals.ts";
 import { signalContainer } from "./kill.ts";
-import { isRunning } from "./liveness.ts";
+import { isRunning, isUp } from "./liveness.ts";
 import type { Paths } from "./paths.ts";
 import type { ContainerRecord, State } from "./record.ts";
 import { clearRemains } from "./remains.ts";
+import { resumeContainer } from "./resume.ts";
 import { findId, NoSuchContainer, readContainer, readState, waitForEnd } from "./store.ts";
 
 /** What `stop` waits for the program before it kills it. */
@@ -41,6 +42,7 @@ export async function stopAndHold(
 
 async function endRun(paths: Paths, record: ContainerRecord, state: State, seconds: number): Promise<number> {
   signalContainer(state, parseSignal(record.stopSignal) ?? 15);
+  resumeContainer(paths, record, state);
   let lock = seconds > 0 ? await waitForEnd(paths, state, seconds) : undefined;
   if (lock === undefined) {
     signalContainer(state, 9);
@@ -53,7 +55,7 @@ async function endRun(paths: Paths, record: ContainerRecord, state: State, secon
 /** The classic tools tell a container that was stopped from one that ended by itself. */
 function recordStop(paths: Paths, record: ContainerRecord, running: State): void {
   const left = readState(paths, record);
-  const ended = left?.status === "running" ? undefined : left;
+  const ended = left && isUp(left) ? undefined : left;
   // nobody saw the end of a run whose monitor was killed
   if (!ended) clearRemains(paths, record.id, record.name);
   const last = ended ?? { ...running, exitCode: 137, finishedAt: new Date().toISOString() };

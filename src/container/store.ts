@@ -4,9 +4,12 @@ import { close, lock, O, open, readlinkIfAny, readTextIfAny, tryLockShared } fro
 import { listFolder } from "../linux/folder.ts";
 import { bootId, startTime } from "../linux/process.ts";
 import { exists, isStillAt } from "../linux/stat.ts";
+import { isFrozen } from "../runtime/cgroup/control.ts";
+import { foldersOf } from "../runtime/cgroup/layout.ts";
 import { groupMembers } from "../runtime/cgroup/members.ts";
 import type { Spec } from "../runtime/spec.ts";
-import { isRunning, sight } from "./liveness.ts";
+import { groupOf } from "./group.ts";
+import { isRunning, isUp, sight } from "./liveness.ts";
 import type { Paths } from "./paths.ts";
 import {
   type Container,
@@ -16,7 +19,6 @@ import {
   readJson,
   type State,
 } from "./record.ts";
-import { groupFolderOf } from "./remains.ts";
 
 /** Ids are ten decimal digits. */
 export const ID = /^[0-9]{10}$/;
@@ -151,10 +153,13 @@ function lostStateOf(paths: Paths, name: string): State | undefined {
  */
 function lostState(paths: Paths, record: ContainerRecord): State | undefined {
   if (!isHeld(paths, record.id)) return undefined;
-  const pid = groupMembers(groupFolderOf(record.id)).find((member) => isFirst(member));
+  const { place } = groupOf(paths, record.id);
+  const [folder = ""] = foldersOf(place);
+  const pid = groupMembers(folder).find((member) => isFirst(member));
   const started = pid === undefined ? undefined : startTime(pid);
   if (pid === undefined || started === undefined) return undefined;
-  const running = { pid: String(pid), status: "running", startedAt: record.created } as const;
+  const status = isFrozen(place) ? "paused" : "running";
+  const running = { pid: String(pid), status, startedAt: record.created } as const;
   return { ...stateOf(record), ...running, bootId: bootId(), startTime: started };
 }
 
@@ -197,14 +202,14 @@ function newestFirst(a: Listed, b: Listed): number {
 function brokenState(id: string): State {
   const unknown = { id, name: id, pid: "", command: "", createTime: "", volume: "", image: "", created: "" };
   const times = { startedAt: "", finishedAt: "", bootId: "", startTime: "" };
-  return { ...unknown, ...times, status: "exited", exitCode: 0 };
+  return { ...unknown, ...times, status: "exited", exitCode: 0, oomKilled: false };
 }
 
 /** What a container does now: its state in /run if that is true, else how its last run is known to have ended. */
 export function presentState(paths: Paths, record: ContainerRecord): State {
   const seen = sight(paths, record.name);
   const mine = seen?.state.id === record.id ? seen.state : undefined;
-  if (mine && (mine.status !== "running" || seen?.alive)) return mine;
+  if (mine && (!isUp(mine) || seen?.alive)) return mine;
   const lost = mine ? undefined : lostState(paths, record);
   if (lost) return lost;
   const exit = readExit(paths, record.id);
@@ -217,6 +222,7 @@ export function presentState(paths: Paths, record: ContainerRecord): State {
     status: "exited",
     // a run whose end nobody saw was killed together with its monitor
     exitCode: ended ? exit.exitCode : 137,
+    oomKilled: ended && exit.oomKilled,
     finishedAt: ended ? exit.finishedAt : "",
   };
 }
@@ -248,6 +254,7 @@ export function stateOf(record: ContainerRecord): State {
     startedAt: "",
     finishedAt: "",
     exitCode: 0,
+    oomKilled: false,
     bootId: "",
     startTime: "",
   };

@@ -106,6 +106,11 @@ export function pread(fd: number, buffer: Uint8Array, offset: number): number {
   return check(libc().pread(fd, buffer, buffer.length, offset), "pread", `fd ${fd}`);
 }
 
+/** pwrite(2); returns how much was written. */
+export function pwrite(fd: number, data: Uint8Array, offset: number): number {
+  return check(syscall(SYS.pwrite64, fd, data, data.length, offset), "pwrite", `fd ${fd}`);
+}
+
 /** write(2) until all of `data` is written. */
 export function writeAll(fd: number, data: Uint8Array): void {
   let rest = data;

@@ -98,6 +98,7 @@ const arm64 = process.arch === "arm64";
 /** System call numbers: those up to 334 differ by architecture, the later ones are common to all. */
 export const SYS = {
   lseek: arm64 ? 62 : 8,
+  pwrite64: arm64 ? 68 : 18,
   getdents64: arm64 ? 61 : 217,
   memfd_create: arm64 ? 279 : 319,
   statx: arm64 ? 291 : 332,

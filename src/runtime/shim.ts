@@ -42,6 +42,7 @@ interface Message {
   readonly kind: number;
   readonly a: number;
   readonly b: number;
+  readonly c: number;
 }
 
 /**
@@ -137,7 +138,7 @@ export function receiveMessage(socket: number, wait: boolean): Message | undefin
   const words = new Int32Array(4);
   const got = receive(socket, new Uint8Array(words.buffer), wait);
   if (got === undefined || got === 0) return undefined;
-  return { kind: words[0] ?? 0, a: words[1] ?? 0, b: words[2] ?? 0 };
+  return { kind: words[0] ?? 0, a: words[1] ?? 0, b: words[2] ?? 0, c: words[3] ?? 0 };
 }
 
 /** `fd` under a higher number; the old number is closed. */

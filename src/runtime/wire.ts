@@ -72,7 +72,7 @@ export const MESSAGE = {
   /** The client has taken the container out of the records: what is left may be removed. */
   done: 4,
   created: 5,
-  /** The exit code, and whether the container goes with its program. */
+  /** The exit code, whether the container goes with its program, and whether memory was the reason of a kill in it. */
   exited: 6,
   detached: 7,
   /** The client's stdout or stderr (its number) cannot be written (errno): nothing more is copied to it. */
@@ -130,9 +130,11 @@ export const FIELDS = {
   groups: "words",
   /** cgroup v1 `tasks` files to write "0" to. */
   joins: "texts",
-  /** Pairs of path (relative ones: in the container's folder) and text with @CODE@ and @TIME@. */
+  /** A file of the group with a line `oom_kill N`, read when the program has ended. */
+  oomFile: "text",
+  /** Pairs of path (relative ones: in the container's folder) and text with @CODE@, @OOM@ and @TIME@. */
   reports: "texts",
-  /** What undoes the container's start, each with its verb in front: `umount PATH`, `rmdir PATH`. */
+  /** What undoes the container's start, each with its verb in front: `umount PATH`, `rmdir PATH`, `tidy PATH`. */
   undo: "texts",
   /** Folders that go, with all that is in them, when the container does. */
   remove: "texts",

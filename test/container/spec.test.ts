@@ -101,7 +101,7 @@ describe("the spec", () => {
   test("follows from the record alone", () => {
     const spec = made();
     expect(spec.root.path).toBe("/var/lib/mydocker/overlay2/1234567890/merged");
-    expect([spec.hostname, spec.linux.cgroupsPath]).toEqual(["host", "/mydocker-1234567890"]);
+    expect([spec.hostname, spec.linux.cgroupsPath]).toEqual(["host", "/mydocker/1234567890"]);
     expect(JSON.parse(JSON.stringify(spec))).toEqual(spec);
   });
 

@@ -1,8 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { statusOf } from "../../src/cli/filter.ts";
-import { isRunning, sight } from "../../src/container/liveness.ts";
+import { isRunning, sight, statusOf } from "../../src/container/liveness.ts";
 import { Paths } from "../../src/container/paths.ts";
 import type { ContainerRecord, State } from "../../src/container/record.ts";
 import { CODE, describeShimError, reportTemplate, TIME } from "../../src/container/start.ts";

@@ -29,5 +29,5 @@ export function groupFile(id: string, controller: string, v1: string, v2: string
 
 /** The folder of a container's cgroup, of this controller on v1. */
 export function cgroupFolder(id: string, controller: string): string {
-  return CGROUP2 ? `/sys/fs/cgroup/mydocker-${id}` : `/sys/fs/cgroup/${controller}/mydocker-${id}`;
+  return CGROUP2 ? `/sys/fs/cgroup/mydocker/${id}` : `/sys/fs/cgroup/${controller}/mydocker/${id}`;
 }

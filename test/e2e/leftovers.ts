@@ -63,8 +63,13 @@ function cgroupFolders(): string[] {
   const look = (folder: string): void => {
     for (const entry of quietly(() => readdirSync(folder, { withFileTypes: true }), [])) {
       const path = `${folder}/${entry.name}`;
-      if (/^mydocker-[0-9]{10}$/.test(entry.name)) found.push(path);
-      else if (entry.isDirectory() && folder === "/sys/fs/cgroup") look(path);
+      if (/^[0-9]{10}$/.test(entry.name)) found.push(path);
+      else if (entry.name === "mydocker") {
+        const before = found.length;
+        look(path);
+        // ours above them, which goes with the last one
+        if (found.length === before) found.push(path);
+      } else if (entry.isDirectory() && folder === "/sys/fs/cgroup") look(path);
     }
   };
   look("/sys/fs/cgroup");

@@ -23,6 +23,7 @@ describe("how cgroups are mounted", () => {
         { path: "/sys/fs/cgroup/memory", controllers: ["memory"] },
         { path: "/sys/fs/cgroup/pids", controllers: ["pids"] },
       ],
+      unified: undefined,
     });
   });
 
@@ -34,12 +35,24 @@ describe("how cgroups are mounted", () => {
     expect(parseLayout(text)).toEqual({
       version: 1,
       hierarchies: [{ path: "/sys/fs/cgroup/cpu,cpuacct", controllers: ["cpu", "cpuacct"] }],
+      unified: undefined,
     });
   });
 
   test("a hierarchy that is mounted twice counts once, at its first place", () => {
     const text = [line("/a", "cgroup", "rw,memory"), line("/b", "cgroup", "rw,memory")].join("\n");
-    expect(parseLayout(text)).toEqual({ version: 1, hierarchies: [{ path: "/a", controllers: ["memory"] }] });
+    expect(parseLayout(text)?.hierarchies).toEqual([{ path: "/a", controllers: ["memory"] }]);
+  });
+
+  test("or where it can be written to", () => {
+    const seen = line("/a", "cgroup", "rw,memory").replace(" rw,nosuid", " ro,nosuid");
+    const text = [seen, line("/b", "cgroup", "rw,memory"), line("/c", "cgroup2", "ro")].join("\n");
+    expect(parseLayout(text)).toEqual({
+      version: 1,
+      hierarchies: [{ path: "/b", controllers: ["memory"] }],
+      unified: undefined,
+    });
+    expect(parseLayout(seen)?.hierarchies).toEqual([{ path: "/a", controllers: ["memory"] }]);
   });
 
   test("hybrid is v1", () => {
@@ -47,12 +60,16 @@ describe("how cgroups are mounted", () => {
       line("/sys/fs/cgroup/unified", "cgroup2", "rw,nsdelegate"),
       line("/sys/fs/cgroup/cpuset", "cgroup", "rw,cpuset"),
     ].join("\n");
-    expect(parseLayout(text)).toMatchObject({ version: 1, hierarchies: [{ path: "/sys/fs/cgroup/cpuset" }] });
+    expect(parseLayout(text)).toMatchObject({
+      version: 1,
+      hierarchies: [{ path: "/sys/fs/cgroup/cpuset" }],
+      unified: "/sys/fs/cgroup/unified",
+    });
   });
 
   test("pure v2, and v2 beside a v1 that has no controllers", () => {
     const v2 = line("/sys/fs/cgroup", "cgroup2", "rw,nsdelegate,memory_recursiveprot");
-    const expected = { version: 2, path: "/sys/fs/cgroup", hierarchies: [] } as const;
+    const expected = { version: 2, unified: "/sys/fs/cgroup", hierarchies: [] } as const;
     expect(parseLayout(`${other}\n${v2}\n`)).toEqual(expected);
     expect(parseLayout(`${v2}\n${line("/x", "cgroup", "rw,name=systemd")}`)).toEqual(expected);
     expect(parseLayout(`${v2}\n${line("/later", "cgroup2", "rw")}`)).toEqual(expected);
@@ -60,7 +77,7 @@ describe("how cgroups are mounted", () => {
 
   test("escaped paths", () => {
     const text = line("/my\\040cgroups\\011\\134x", "cgroup2", "rw");
-    expect(parseLayout(text)).toMatchObject({ path: "/my cgroups\t\\x" });
+    expect(parseLayout(text)).toMatchObject({ unified: "/my cgroups\t\\x" });
   });
 
   test("none, and names that only look like it", () => {

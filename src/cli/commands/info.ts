@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { cpus, release, totalmem } from "node:os";
+import { statusOf } from "../../container/liveness.ts";
 import { listAll } from "../../container/store.ts";
 import { listImages } from "../../image/store.ts";
 import { print } from "../../linux/process.ts";
@@ -48,12 +49,14 @@ export const command: Command = {
 function gather(): Record<string, string | number> & { MemTotal: number } {
   const paths = enginePaths();
   const containers = listAll(paths);
-  const running = containers.filter(({ state }) => state.status === "running").length;
+  const count = (status: string): number =>
+    containers.filter(({ state }) => statusOf(state) === status).length;
+  const [running, paused] = [count("running"), count("paused")];
   return {
     Containers: containers.length,
     ContainersRunning: running,
-    ContainersPaused: 0,
-    ContainersStopped: containers.length - running,
+    ContainersPaused: paused,
+    ContainersStopped: containers.length - running - paused,
     Images: listImages(paths.root).length,
     ServerVersion: VERSION,
     Driver: "overlay2",

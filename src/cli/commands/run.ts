@@ -1,10 +1,9 @@
-import { attach } from "../../container/attach.ts";
 import { type RunOptions, runContainer } from "../../container/create.ts";
 import type { NetworkMode, Volume } from "../../container/record.ts";
-import { settleEnd } from "../../container/remove.ts";
 import { EngineError } from "../../linux/errors.ts";
 import { print } from "../../linux/process.ts";
 import { isTerminal } from "../../linux/tty.ts";
+import { stayAttached } from "../attached.ts";
 import type { Command, Flag, Parsed } from "../command.ts";
 import { absolute, enginePaths } from "../engine.ts";
 import { readEnvironment } from "../environment.ts";
@@ -71,10 +70,7 @@ async function run(input: Parsed): Promise<number> {
     print(1, `${running.container.record.id}\n`);
     return 0;
   }
-  const end = await attach(running.shim, running.attachment);
-  if (end.exitCode === undefined) return 0;
-  await settleEnd(paths, running, end);
-  return end.exitCode;
+  return stayAttached(paths, running);
 }
 
 function readOptions(input: Parsed): RunOptions {

@@ -1,7 +1,6 @@
-import { attach } from "../../container/attach.ts";
-import { settleEnd } from "../../container/remove.ts";
 import { startStopped, UNATTACHED } from "../../container/restart.ts";
 import { EngineError } from "../../linux/errors.ts";
+import { stayAttached } from "../attached.ts";
 import type { Command, Parsed } from "../command.ts";
 import { forEach } from "../each.ts";
 import { enginePaths } from "../engine.ts";
@@ -41,7 +40,5 @@ async function run(input: Parsed): Promise<number> {
   const running = await startStopped(paths, name, { attached: true, stdin });
   if (!running)
     throw new EngineError(`container ${name} runs already; 'mydocker logs -f ${name}' shows its output`, 1);
-  const end = await attach(running.shim, running.attachment);
-  if (end.exitCode !== undefined) await settleEnd(paths, running, end);
-  return end.exitCode ?? 0;
+  return stayAttached(paths, running);
 }

@@ -1,19 +1,27 @@
 import { isErrno } from "../../linux/errno.ts";
 import { EngineError, undone } from "../../linux/errors.ts";
-import { close, mkdir, O, open, readText, writeInto } from "../../linux/file.ts";
+import { close, O, open, readText, writeInto } from "../../linux/file.ts";
 import type { Resources } from "../spec.ts";
 import { requireCpus } from "./cpus.ts";
 import { denyDevicesV1, filterDevicesV2 } from "./devices.ts";
-import type { CgroupLayout } from "./layout.ts";
-import { type Setting, settingsV1, settingsV2 } from "./limits.ts";
-import { removeGroup } from "./remove.ts";
+import { isBelowOwn, makeGroupFolder } from "./folders.ts";
+import { type CgroupLayout, foldersOf, type GroupPlace } from "./layout.ts";
+import { nameInV2, type Setting, settingsV1, settingsV2 } from "./limits.ts";
+import { removeMade } from "./remove.ts";
+import { controllersForV2, enableControllers } from "./subtree.ts";
 
-/** A container's place in the cgroup tree. */
+/** A container's place in the cgroup trees, as far as it is made. */
 export interface CgroupGroup {
-  /** Its folders, one for each hierarchy on v1. */
-  readonly folders: readonly string[];
+  /** Its path from the root of each tree. */
+  readonly cgroupsPath: string;
+  /** Its folders: that in the v2 tree, then one for each hierarchy on v1. */
+  readonly folders: string[];
+  /** The groups above it that had to be made. */
+  readonly parents: string[];
+  /** The controllers that are used in the v2 tree, by their names there. */
+  readonly controllers: readonly string[];
   /** v1: the `tasks` files that the container's first process writes "0" to. */
-  readonly joins: readonly string[];
+  readonly joins: string[];
   /** v2: the folder, open, for CLONE_INTO_CGROUP. The caller closes it. */
   readonly fd: number | undefined;
 }
@@ -28,32 +36,82 @@ const FLAG_OF: Record<string, string> = {
   io: "rates of devices",
 };
 
-/** The folders that a group of this path has on this host. `cgroupsPath` is the spec's, from the root of each tree. */
-export function groupFolders(layout: CgroupLayout, cgroupsPath: string): string[] {
-  const tops = layout.version === 2 ? [layout.path] : layout.hierarchies.map((hierarchy) => hierarchy.path);
-  return tops.map((top) => top + cgroupsPath);
-}
-
 /**
- * Makes the group and sets its limits; what was made is removed again when something fails. A controller that a
- * limit needs and the host lacks is an error (cgroup-v1/*, cgroup-v2 of the kernel's admin guide).
+ * The first half of making a group: its folder in the v2 tree, in which the container's first process is born. On a pure
+ * v2 host all limits are set there; a limit whose controller the host lacks is an error. (cgroup-v2 of the kernel's
+ * admin guide.) Undefined where only v1 is mounted. What was made is removed again when something fails.
  */
 export function createGroup(layout: CgroupLayout, cgroupsPath: string, resources: Resources): CgroupGroup {
-  const made: string[] = [];
+  const top = layout.unified;
+  const group = { cgroupsPath, folders: [], parents: [], joins: [], fd: undefined };
+  if (top === undefined) return { ...group, controllers: [] };
+  let fd: number | undefined;
   try {
-    if (layout.version === 2) return createV2(layout.path, cgroupsPath, resources, made);
-    return createV1(layout, cgroupsPath, resources, made);
+    const wanted = controllersForV2(layout);
+    let controllers: string[] = [];
+    const prepare = (parent: string): void => {
+      controllers = enableControllers(parent, top, wanted);
+    };
+    const parent = cgroupsPath.slice(0, cgroupsPath.lastIndexOf("/"));
+    const folder = makeGroupFolder(top, cgroupsPath, group, prepare);
+    const settings = settingsV2(partFor(layout, resources, controllers));
+    if (layout.version === 2) requireControllers(settings, controllers);
+    if (controllers.includes("cpuset")) checkCpuset(resources, `${top}${parent}/cpuset.`, ".effective");
+    for (const setting of settings) if (controllers.includes(setting.controller)) apply(folder, setting);
+    fd = open(folder, O.RDONLY | O.DIRECTORY);
+    const elsewhere = layout.hierarchies.some((one) => one.controllers.includes("devices"));
+    if (!elsewhere) filterDevicesV2(fd, resources.devices ?? []);
+    return { ...group, controllers, fd };
   } catch (error) {
-    throw undone(error, () => removeGroup(made));
+    if (fd !== undefined) close(fd);
+    throw undone(error, () => removeMade(group));
+  }
+}
+
+/** What of the resources is for the v2 tree: all, or on a mixed host what its controllers there are for. */
+function partFor({ version }: CgroupLayout, resources: Resources, controllers: readonly string[]): Resources {
+  if (version === 2) return resources;
+  const { memory, cpu, pids, blockIO } = resources;
+  const has = (name: string): boolean => controllers.includes(name);
+  return {
+    ...(memory && has("memory") && { memory }),
+    ...(cpu && (has("cpu") || has("cpuset")) && { cpu }),
+    ...(pids && has("pids") && { pids }),
+    ...(blockIO && has("io") && { blockIO }),
+  };
+}
+
+/** The second half, for the v1 hierarchies: may be done while the process is being born (cgroup-v1/*). */
+export function addHierarchies(layout: CgroupLayout, group: CgroupGroup, resources: Resources): void {
+  if (layout.version === 2) return;
+  const { cgroupsPath, controllers: elsewhere } = group;
+  const settings = settingsV1(resources).filter(
+    ({ controller }) => !elsewhere.includes(nameInV2(controller)),
+  );
+  const present = layout.hierarchies.flatMap(({ controllers }) => controllers);
+  requireControllers(settings, present);
+  for (const { path, controllers } of layout.hierarchies) {
+    const ofCpuset = controllers.includes("cpuset");
+    if (ofCpuset) checkCpuset(resources, `${path}/cpuset.effective_`);
+    const mine = settings.filter((setting) => controllers.includes(setting.controller));
+    // a cpuset group costs as much as all the others together, and is of use only with a setting
+    if (controllers.join() === "cpuset" && mine.length === 0 && isBelowOwn(cgroupsPath)) continue;
+    const folder = makeGroupFolder(path, cgroupsPath, group, (parent) => {
+      if (ofCpuset && parent !== path) inheritCpuset(parent, []);
+    });
+    if (ofCpuset) inheritCpuset(folder, mine);
+    for (const setting of mine) apply(folder, setting);
+    if (controllers.includes("devices")) denyDevicesV1(folder, resources.devices ?? []);
+    group.joins.push(`${folder}/tasks`);
   }
 }
 
 /** What a process that joins a running group needs: see CgroupGroup. */
-export function openGroup(layout: CgroupLayout, cgroupsPath: string): CgroupGroup {
-  const folders = groupFolders(layout, cgroupsPath);
-  if (layout.version === 2) return { folders, joins: [], fd: open(folders[0] ?? "", O.PATH | O.DIRECTORY) };
-  const joined = folders.filter((folder) => folderExists(folder));
-  return { folders: joined, joins: joined.map((folder) => `${folder}/tasks`), fd: undefined };
+export function openGroup(place: GroupPlace): Pick<CgroupGroup, "joins" | "fd"> {
+  const { unified } = place;
+  const folders = foldersOf(place).filter((folder) => folder !== unified && folderExists(folder));
+  const joins = folders.map((folder) => `${folder}/tasks`);
+  return { joins, fd: unified === undefined ? undefined : open(unified, O.PATH | O.DIRECTORY) };
 }
 
 function folderExists(folder: string): boolean {
@@ -66,32 +124,6 @@ function folderExists(folder: string): boolean {
   }
 }
 
-function createV1(
-  layout: CgroupLayout & { version: 1 },
-  cgroupsPath: string,
-  resources: Resources,
-  made: string[],
-): CgroupGroup {
-  const settings = settingsV1(resources);
-  const joins: string[] = [];
-  for (const { path, controllers } of layout.hierarchies) {
-    if (controllers.includes("cpuset")) checkCpuset(resources, `${path}/cpuset.effective_`);
-    const mine = settings.filter((setting) => controllers.includes(setting.controller));
-    // a cpuset group costs as much as all the others together, and is of use only with a setting
-    if (controllers.join() === "cpuset" && mine.length === 0) continue;
-    const folder = path + cgroupsPath;
-    mkdir(folder);
-    made.push(folder);
-    if (controllers.includes("cpuset")) inheritCpuset(path, folder, mine);
-    for (const setting of mine) apply(folder, setting);
-    if (controllers.includes("devices")) denyDevicesV1(folder, resources.devices ?? []);
-    joins.push(`${folder}/tasks`);
-  }
-  const present = layout.hierarchies.flatMap((hierarchy) => hierarchy.controllers);
-  requireControllers(settings, present);
-  return { folders: made, joins, fd: undefined };
-}
-
 /** The files that tell what is available lie at `before` + `cpus` or `mems` + `behind`. */
 function checkCpuset({ cpu }: Resources, before: string, behind = ""): void {
   const available = (what: string): string => readText(`${before}${what}${behind}`).trim();
@@ -99,41 +131,12 @@ function checkCpuset({ cpu }: Resources, before: string, behind = ""): void {
   if (cpu?.mems !== undefined) requireCpus(cpu.mems, available("mems"), "memory nodes");
 }
 
-/** A new v1 cpuset group has no CPUs and no memory nodes, and cannot be joined before it has both. */
-function inheritCpuset(parent: string, folder: string, settings: readonly Setting[]): void {
+/** A new v1 cpuset group has no CPUs and no memory nodes, and cannot be joined before it has both: its parent's. */
+function inheritCpuset(folder: string, settings: readonly Setting[]): void {
+  const parent = folder.slice(0, folder.lastIndexOf("/"));
   for (const file of ["cpuset.cpus", "cpuset.mems"])
-    if (!settings.some((setting) => setting.file === file))
+    if (!settings.some((setting) => setting.file === file) && readText(`${folder}/${file}`).trim() === "")
       writeInto(`${folder}/${file}`, readText(`${parent}/${file}`).trim());
-}
-
-function createV2(top: string, cgroupsPath: string, resources: Resources, made: string[]): CgroupGroup {
-  const settings = settingsV2(resources);
-  const present = enableControllers(top);
-  requireControllers(settings, present);
-  if (present.includes("cpuset")) checkCpuset(resources, `${top}/cpuset.`, ".effective");
-  const folder = top + cgroupsPath;
-  mkdir(folder);
-  made.push(folder);
-  for (const setting of settings) if (present.includes(setting.controller)) apply(folder, setting);
-  const fd = open(folder, O.RDONLY | O.DIRECTORY);
-  try {
-    filterDevicesV2(fd, resources.devices ?? []);
-  } catch (error) {
-    close(fd);
-    throw error;
-  }
-  return { folders: made, joins: [], fd };
-}
-
-/** Hands the controllers that are there down to the groups below `top`; returns their names. */
-function enableControllers(top: string): string[] {
-  const wanted = ["cpu", "cpuset", "io", "memory", "pids"];
-  const present = readText(`${top}/cgroup.controllers`).trim().split(" ");
-  const enabled = readText(`${top}/cgroup.subtree_control`).trim().split(" ");
-  const missing = wanted.filter((name) => present.includes(name) && !enabled.includes(name));
-  if (missing.length > 0)
-    writeInto(`${top}/cgroup.subtree_control`, missing.map((name) => `+${name}`).join(" "));
-  return present;
 }
 
 function requireControllers(settings: readonly Setting[], present: readonly string[]): void {

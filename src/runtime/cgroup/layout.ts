@@ -1,36 +1,68 @@
 import { EngineError } from "../../linux/errors.ts";
 import { readText } from "../../linux/file.ts";
 
-/** A mounted cgroup v1 hierarchy: its folder, and the controllers that share it. */
+/** A mounted cgroup v1 hierarchy, or a group in one: its folder, and the controllers that share it. */
 export interface Hierarchy {
   readonly path: string;
   readonly controllers: readonly string[];
 }
 
-/** How this host's cgroups are mounted: v1 (also hybrid, whose v2 tree has no controllers) or pure v2. */
-export type CgroupLayout =
-  | { readonly version: 1; readonly hierarchies: readonly Hierarchy[] }
-  | { readonly version: 2; readonly path: string; readonly hierarchies: readonly [] };
+/**
+ * How this host's cgroups are mounted. Version 1 is also the hybrid layout, whose v2 tree has no controllers (or those
+ * that v1 has not): processes are killed and frozen there. Version 2 has nothing else.
+ */
+export interface CgroupLayout {
+  readonly version: 1 | 2;
+  readonly hierarchies: readonly Hierarchy[];
+  /** Where the v2 tree is mounted. */
+  readonly unified: string | undefined;
+}
+
+/** The folders of one group: that in the v2 tree, and one for each v1 hierarchy. They need not exist. */
+export interface GroupPlace {
+  readonly unified: string | undefined;
+  readonly hierarchies: readonly Hierarchy[];
+}
 
 /** The v1 controllers that a container gets a group in. */
 const CONTROLLERS = ["cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids"];
 
+/** One line of mountinfo that is of a cgroup tree. */
+interface Mounted extends Hierarchy {
+  readonly v2: boolean;
+  readonly writable: boolean;
+}
+
 /** Reads the layout out of the text of /proc/self/mountinfo (proc(5), cgroups(7)); undefined where none is mounted. */
 export function parseLayout(mountinfo: string): CgroupLayout | undefined {
+  const mounts: Mounted[] = [];
+  for (const line of mountinfo.split("\n")) if (line.includes(" - cgroup")) mounts.push(parseMount(line));
   const hierarchies: Hierarchy[] = [];
-  let unified: string | undefined;
-  for (const line of mountinfo.split("\n")) {
-    const split = line.indexOf(" - cgroup");
-    if (split < 0) continue;
-    const path = unescapePath(line.split(" ")[4] ?? "");
-    const [type, , options = ""] = line.slice(split + 3).split(" ");
-    if (type === "cgroup2") unified ??= path;
-    const controllers = options.split(",").filter((option) => CONTROLLERS.includes(option));
+  // one that is mounted twice counts once: where it can be written to, else at its first place
+  const places = [
+    ...mounts.filter(({ writable }) => writable),
+    ...mounts.filter(({ writable }) => !writable),
+  ];
+  for (const { v2, path, controllers } of places) {
     const known = hierarchies.some((one) => one.controllers.join() === controllers.join());
-    if (type === "cgroup" && controllers.length > 0 && !known) hierarchies.push({ path, controllers });
+    if (!v2 && controllers.length > 0 && !known) hierarchies.push({ path, controllers });
   }
-  if (hierarchies.length > 0) return { version: 1, hierarchies };
-  return unified === undefined ? undefined : { version: 2, path: unified, hierarchies: [] };
+  const tree = places.find(({ v2 }) => v2);
+  if (hierarchies.length > 0)
+    return { version: 1, hierarchies, unified: tree?.writable ? tree.path : undefined };
+  return tree && { version: 2, hierarchies: [], unified: tree.path };
+}
+
+function parseMount(line: string): Mounted {
+  const [, , , , path = "", how = ""] = line.split(" ");
+  const [type, , options = ""] = line.slice(line.indexOf(" - cgroup") + 3).split(" ");
+  const all = options.split(",");
+  return {
+    v2: type === "cgroup2",
+    path: unescapePath(path),
+    controllers: type === "cgroup" ? all.filter((option) => CONTROLLERS.includes(option)) : [],
+    writable: !how.split(",").includes("ro") && !all.includes("ro"),
+  };
 }
 
 /** The layout of this host. */
@@ -38,6 +70,32 @@ export function cgroupLayout(): CgroupLayout {
   const layout = parseLayout(readText("/proc/self/mountinfo"));
   if (layout) return layout;
   throw new EngineError("no cgroups are mounted on this host: mount cgroup2 on /sys/fs/cgroup");
+}
+
+/** Where a group lies on this host. `cgroupsPath` is the OCI spec's, from the root of each tree. */
+export function placeOf(layout: CgroupLayout, cgroupsPath: string): GroupPlace {
+  return {
+    unified: layout.unified === undefined ? undefined : layout.unified + cgroupsPath,
+    hierarchies: layout.hierarchies.map(({ path, controllers }) => ({
+      path: path + cgroupsPath,
+      controllers,
+    })),
+  };
+}
+
+/** All folders of a place; the first one has every process of the group in it. */
+export function foldersOf({ unified, hierarchies }: GroupPlace): string[] {
+  const folders = hierarchies.map(({ path }) => path);
+  return unified === undefined ? folders : [unified, ...folders];
+}
+
+/** The folder with a controller's files (by its v1 name), and whether they are v1's or v2's. */
+export function folderWith(
+  { unified, hierarchies }: GroupPlace,
+  controller: string,
+): { readonly version: 1 | 2; readonly folder: string } {
+  const hierarchy = hierarchies.find(({ controllers }) => controllers.includes(controller));
+  return hierarchy ? { version: 1, folder: hierarchy.path } : { version: 2, folder: unified ?? "/nowhere" };
 }
 
 /** proc(5): blanks, tabs, newlines and backslashes in mountinfo stand as octal escapes. */

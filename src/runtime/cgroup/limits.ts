@@ -80,6 +80,11 @@ export function settingsV2(resources: Resources): Setting[] {
   return settings;
 }
 
+/** The v2 name of a v1 controller; they differ in one. */
+export function nameInV2(controller: string): string {
+  return controller === "blkio" ? "io" : controller;
+}
+
 function unlimited(value: number | undefined): number | "max" | undefined {
   return value !== undefined && value < 0 ? "max" : value;
 }

@@ -1,18 +1,25 @@
 import { isErrno } from "../../linux/errno.ts";
-import { readTextIfAny } from "../../linux/file.ts";
+import { close, readTextIfAny } from "../../linux/file.ts";
 import { DT_DIR, listFolder } from "../../linux/folder.ts";
+import { openPidfd, signalPidfd } from "../../linux/process.ts";
+import { removeFolder } from "./folders.ts";
+
+const SIGKILL = 9;
+
+/** The text of a file of a group, or of a process; undefined where that is gone. */
+export function readKernelFile(path: string): string | undefined {
+  try {
+    return readTextIfAny(path);
+  } catch (error) {
+    // removed between the opening and the reading
+    if (isErrno(error, "ENODEV", "ESRCH")) return undefined;
+    throw error;
+  }
+}
 
 /** The pids of the processes in a group's folder; none where there is no such group. */
 export function groupMembers(folder: string): number[] {
-  let listed: string;
-  try {
-    listed = readTextIfAny(`${folder}/cgroup.procs`) ?? "";
-  } catch (error) {
-    // removed between the opening and the reading
-    if (!isErrno(error, "ENODEV")) throw error;
-    listed = "";
-  }
-  return listed
+  return (readKernelFile(`${folder}/cgroup.procs`) ?? "")
     .split("\n")
     .map(Number)
     .filter((pid) => pid > 0);
@@ -28,4 +35,19 @@ export function groupsBelow(folder: string): string[] {
 /** The pids of the processes in a group's folder and in all groups below it. */
 export function allMembers(folder: string): number[] {
   return [...groupMembers(folder), ...groupsBelow(folder).flatMap(allMembers)];
+}
+
+/** Kills every process in a group's folder, and removes the groups below it. No error where there is no such group. */
+export function killMembers(folder: string): void {
+  for (const inner of groupsBelow(folder)) {
+    killMembers(inner);
+    removeFolder(inner);
+  }
+  for (const pid of groupMembers(folder)) {
+    const pidfd = openPidfd(pid);
+    if (pidfd === undefined) continue;
+    // the descriptor is of the member only if its number is listed still
+    if (groupMembers(folder).includes(pid)) signalPidfd(pidfd, SIGKILL);
+    close(pidfd);
+  }
 }

@@ -1,0 +1,80 @@
+import { isErrno } from "../../linux/errno.ts";
+import { mkdir, mkdirIfMissing, rmdir } from "../../linux/file.ts";
+
+/**
+ * The group that containers are in unless they ask for another one. On v2 it keeps the controllers enabled for them:
+ * systemd switches off at the root what no unit of its own needs, but not what a group below uses (docs/cgroups.md).
+ */
+const OWN = "/mydocker";
+
+/** The group of a container: below `parent`, which is a path from the root of each tree, or below ours. */
+export function cgroupsPathOf(id: string, parent: string = OWN): string {
+  return `${parent}/${id}`;
+}
+
+export function isBelowOwn(cgroupsPath: string): boolean {
+  return cgroupsPath.startsWith(`${OWN}/`);
+}
+
+/**
+ * Makes a group's folder in one tree, and those above it where they are missing. `prepare` is called for each folder
+ * before something is made in it. What was made is put down in `made`.
+ */
+export function makeGroupFolder(
+  top: string,
+  cgroupsPath: string,
+  made: { readonly folders: string[]; readonly parents: string[] },
+  prepare: (parent: string) => void,
+): string {
+  for (let tries = 0; ; tries++) {
+    try {
+      return makeOnce(top, cgroupsPath, made, prepare);
+    } catch (error) {
+      // the last container of our group takes it away when it ends: then once more
+      if (tries === 100 || !isErrno(error, "ENOENT", "ENODEV")) throw error;
+    }
+  }
+}
+
+function makeOnce(
+  top: string,
+  cgroupsPath: string,
+  made: { readonly folders: string[]; readonly parents: string[] },
+  prepare: (parent: string) => void,
+): string {
+  const last = cgroupsPath.lastIndexOf("/");
+  let parent = top;
+  for (const name of cgroupsPath.slice(0, last).split("/")) {
+    if (name === "") continue;
+    prepare(parent);
+    parent += `/${name}`;
+    if (mkdirIfMissing(parent)) made.parents.push(parent);
+  }
+  prepare(parent);
+  const folder = parent + cgroupsPath.slice(last);
+  mkdir(folder);
+  made.folders.push(folder);
+  return folder;
+}
+
+/** The folders of our own group among the parents of these; nobody's who asked for another one. */
+export function ownParents(folders: readonly string[], cgroupsPath: string): string[] {
+  return isBelowOwn(cgroupsPath) ? folders.map((folder) => folder.slice(0, folder.lastIndexOf("/"))) : [];
+}
+
+/** True where the folder is gone; false where something is in it. */
+export function removeFolder(folder: string): boolean {
+  try {
+    rmdir(folder);
+    return true;
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return true;
+    if (isErrno(error, "EBUSY", "ENOTEMPTY")) return false;
+    throw error;
+  }
+}
+
+/** Removes those of the groups that have nothing in them. */
+export function tidyParents(parents: readonly string[]): void {
+  for (const parent of parents.toReversed()) removeFolder(parent);
+}
