@@ -33,50 +33,6 @@ __attribute__((noreturn)) static void init_main(const struct stdio *stdio) {
   run_program(stdio);
 }
 
-// How a program ended.
-struct end {
-  int code, oom;
-};
-
-// The kernel counts in the group whom it has killed for lack of memory: the program, or another process.
-static int killed_for_memory(void) {
-  char text[1024];
-  long fd = orders->oom_file.count ? SYS(openat, AT_FDCWD, text_of(orders->oom_file), O_RDONLY | O_CLOEXEC) : -1;
-  if (fd < 0) return 0;
-  long got = SYS(read, fd, text, sizeof text - 1);
-  SYS(close, fd);
-  text[got > 0 ? got : 0] = 0;
-  for (const char *line = text; *line; line++)
-    if ((line == text || line[-1] == '\n') && text_starts(line, "oom_kill ")) return line[9] != '0';
-  return 0;
-}
-
-// Replaces @CODE@, @OOM@ and @TIME@ while copying; returns the length. Each stands there once, so 64 bytes more are enough.
-static size_t fill_in(char *to, const char *text, struct end end) {
-  size_t at = 0;
-  int code = end.code;
-  while (*text) {
-    if (text_starts(text, "@CODE@")) {
-      char digits[4];
-      int n = 0;
-      do digits[n++] = (char)('0' + code % 10);
-      while ((code /= 10) > 0);
-      while (n > 0) to[at++] = digits[--n];
-      text += 6;
-    } else if (text_starts(text, "@OOM@")) {
-      copy(to + at, end.oom ? "true" : "false", end.oom ? 4 : 5);
-      at += end.oom ? 4 : 5;
-      text += 5;
-    } else if (text_starts(text, "@TIME@")) {
-      at += format_time(to + at);
-      text += 6;
-    } else {
-      to[at++] = *text++;
-    }
-  }
-  return at;
-}
-
 // Writes a record aside, then renames it into place; relative paths are in the container's folder.
 static void write_report(const char *path, const char *text, struct end end) {
   static char aside[4096];
@@ -236,6 +192,7 @@ __attribute__((noreturn)) static void end_container(enum fate fate, struct end e
   // whoever restarts a container wants to find it
   int goes = fate == FATE_COMMITTED && has_flag(FLAG_AUTO_REMOVE) && SYS(faccessat, FD_SUBJECT, RESTARTING, 0) != 0;
   if (fate == FATE_COMMITTED) {
+    journal_end(end);
     if (client_is_behind()) end_before_client(end, goes);
     if (!goes) write_reports(end);
     send_message(FD_CONTROL, MESSAGE_EXITED, end.code, goes, end.oom);
@@ -280,6 +237,7 @@ __attribute__((noreturn)) void monitor_main(void) {
     leave(125);
   }
   await_orders(FD_CONTROL);
+  watch_memory();
   int code = pump(&stdio, pidfd, (int)pid, &fate);
   await_fate(&fate, 30000);
   end_container(fate, (struct end){code, killed_for_memory()});

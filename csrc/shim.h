@@ -39,6 +39,19 @@ void close_program_ends(const struct stdio *stdio);
 // remove, or left behind by a client that died.
 enum fate { FATE_OPEN, FATE_COMMITTED, FATE_DONE, FATE_ABANDONED };
 
+// How a program ended: its exit code, and whether the kernel has killed a process of its group for lack of memory.
+struct end {
+  int code, oom;
+};
+
+// journal.c: what is told of a container's end, and of its memory before
+size_t fill_in(char *to, const char *text, struct end end);
+void watch_memory(void);
+struct pollfd memory_alarm(void);
+void hear_memory_alarm(void);
+int killed_for_memory(void);
+void journal_end(struct end end);
+
 // pump.c: carries bytes between the client, the program and the log until the program ends, and what a slow client has
 // not taken by then
 int pump(const struct stdio *stdio, int pidfd, int pid, enum fate *fate);

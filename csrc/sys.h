@@ -46,6 +46,7 @@ static inline long sys6(long n, long a, long b, long c, long d, long e, long f) 
 #define O_RDWR 2
 #define O_CREAT 0100
 #define O_TRUNC 01000
+#define O_APPEND 02000
 #define O_NONBLOCK 04000
 #if defined(__aarch64__)
 #define O_DIRECTORY 040000
@@ -79,6 +80,7 @@ static inline long sys6(long n, long a, long b, long c, long d, long e, long f) 
 #define SIG_SETMASK 2
 #define WALL 0x40000000
 #define POLLIN 1
+#define POLLPRI 2
 #define POLLOUT 4
 #define PR_SET_PDEATHSIG 1
 #define PR_GET_PDEATHSIG 2

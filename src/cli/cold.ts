@@ -1,6 +1,8 @@
 import type { Command } from "./command.ts";
 import { command as commit } from "./commands/commit.ts";
 import { command as completion } from "./commands/completion.ts";
+import { command as create } from "./commands/create.ts";
+import { command as events } from "./commands/events.ts";
 import { command as help } from "./commands/help.ts";
 import { command as images } from "./commands/images.ts";
 import { command as info } from "./commands/info.ts";
@@ -16,10 +18,12 @@ import { command as start } from "./commands/start.ts";
 import { command as stop } from "./commands/stop.ts";
 import { command as top } from "./commands/top.ts";
 import { command as unpause } from "./commands/unpause.ts";
+import { command as update } from "./commands/update.ts";
 import { command as version } from "./commands/version.ts";
 
 /** The commands that are loaded together when one of them is asked for; `__reap` is what a monitor becomes. */
 export const COLD_COMMANDS: readonly Command[] = [
+  create,
   start,
   stop,
   restart,
@@ -28,7 +32,9 @@ export const COLD_COMMANDS: readonly Command[] = [
   unpause,
   rm,
   logs,
+  events,
   top,
+  update,
   commit,
   images,
   rmi,

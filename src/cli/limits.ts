@@ -15,6 +15,7 @@ export const limitFlags: readonly Flag[] = [
   { name: "memory-reservation", kind: "string", value: "BYTES", help: "Memory that it is to keep" },
   { name: "memory-swappiness", kind: "int", value: "N", help: "How readily it is swapped, 0 to 100" },
   { name: "kernel-memory", kind: "string", value: "BYTES", help: "Refused: --memory counts it" },
+  { name: "oom-group", kind: "bool", help: "Out of memory: kill all of it, not one process (cgroup v2)" },
   { name: "oom-kill-disable", kind: "bool", help: "Let it wait for memory, not be killed (cgroup v1)" },
   {
     name: "cpu-shares",
@@ -36,6 +37,12 @@ export const limitFlags: readonly Flag[] = [
   { name: "cpu-period", kind: "int", value: "US", help: "Period of --cpu-quota, in microseconds (100000)" },
   { name: "cpu-quota", kind: "int", value: "US", help: "CPU time in each period, in microseconds" },
   {
+    name: "cpu-burst",
+    kind: "int",
+    value: "US",
+    help: "How much of the quota may be saved for later periods, in microseconds",
+  },
+  {
     name: "pids-limit",
     kind: "int",
     value: "N",
@@ -53,6 +60,13 @@ function rateFlag(name: string, help: string): Flag {
 
 /** The limits that were asked for, each checked alone and against the others. Throws UsageError. */
 export function readLimits(input: Parsed): Limits {
+  const limits = readChange(input);
+  checkLimits(limits);
+  return limits;
+}
+
+/** The same without what needs the others to be judged: these may be those that a container has already. */
+export function readChange(input: Parsed): Limits {
   if (input.text("kernel-memory"))
     throw new UsageError(
       "--kernel-memory cannot be set: kernels have no such limit any more; --memory counts the kernel's memory too",
@@ -66,6 +80,38 @@ export function readLimits(input: Parsed): Limits {
     deviceReadIops: readRates(input, "device-read-iops", Number),
     deviceWriteIops: readRates(input, "device-write-iops", Number),
   });
+}
+
+/** Throws UsageError where limits contradict each other. */
+export function checkLimits(limits: Limits): void {
+  const { memory, memorySwap, memoryReservation, nanoCpus, cpuPeriod = 100_000, cpuQuota, cpuBurst } = limits;
+  const quota = nanoCpus === undefined ? cpuQuota : Math.round((nanoCpus * cpuPeriod) / 1e9);
+  if (cpuBurst !== undefined && (quota === undefined || cpuBurst < 0 || cpuBurst > quota))
+    throw new UsageError(
+      `invalid CPU burst '${cpuBurst}': it is from 0 to the quota of a period${quota === undefined ? ", and needs --cpus or --cpu-quota" : `, which is ${quota}`}`,
+    );
+  if (memorySwap !== undefined && memory === undefined)
+    throw new UsageError("--memory-swap needs --memory: it is the sum of both");
+  if (memorySwap !== undefined && memorySwap > 0 && memorySwap < (memory ?? 0))
+    throw new UsageError(
+      "--memory-swap is less than --memory: it is memory and swap together; -1 is no limit",
+    );
+  if (memoryReservation !== undefined && memory !== undefined && memoryReservation > memory)
+    throw new UsageError("--memory-reservation is more than --memory: it can be at most that");
+}
+
+/** The limits of a container with a change; of --cpus and period with quota the one that is new counts. Throws UsageError. */
+export function changeLimits(present: Limits, change: Limits): Limits {
+  const { nanoCpus: _, cpuPeriod, cpuQuota, ...others } = present;
+  const kept =
+    change.nanoCpus !== undefined
+      ? others
+      : (change.cpuPeriod ?? change.cpuQuota) !== undefined
+        ? withoutUndefined({ ...others, cpuPeriod, cpuQuota })
+        : present;
+  const limits = { ...kept, ...change };
+  checkLimits(limits);
+  return limits;
 }
 
 type Read = { [K in keyof Limits]: Limits[K] | undefined };
@@ -109,14 +155,6 @@ function readMemory(input: Parsed): Read {
     parseMemory(text, "memory reservation"),
   );
   const swappiness = input.int("memory-swappiness");
-  if (memorySwap !== undefined && memory === undefined)
-    throw new UsageError("--memory-swap needs --memory: it is the sum of both");
-  if (memorySwap !== undefined && memorySwap > 0 && memorySwap < (memory ?? 0))
-    throw new UsageError(
-      "--memory-swap is less than --memory: it is memory and swap together; -1 is no limit",
-    );
-  if (memoryReservation !== undefined && memory !== undefined && memoryReservation > memory)
-    throw new UsageError("--memory-reservation is more than --memory: it can be at most that");
   if (swappiness !== undefined && (swappiness < -1 || swappiness > 100))
     throw new UsageError(`invalid memory swappiness '${swappiness}': the range is from 0 to 100`);
   return {
@@ -126,6 +164,7 @@ function readMemory(input: Parsed): Read {
     // as Docker: -1 is the host's
     swappiness: swappiness === -1 ? undefined : swappiness,
     oomKillDisable: input.bool("oom-kill-disable") || undefined,
+    oomGroup: input.bool("oom-group") || undefined,
   };
 }
 
@@ -147,6 +186,7 @@ function readCpu(input: Parsed): Read {
     cpuset: given(input, "cpuset-cpus", parseCpuset),
     cpusetMems: given(input, "cpuset-mems", (text) => parseCpuset(text, "memory nodes")),
     cpuPeriod: period,
+    cpuBurst: input.int("cpu-burst") || undefined,
     cpuQuota: quota !== undefined && quota < 0 ? -1 : quota,
   };
 }

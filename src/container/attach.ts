@@ -3,7 +3,7 @@ import { EngineError } from "../linux/errors.ts";
 import { exitNow, print } from "../linux/process.ts";
 import { SIGNALS } from "../linux/signals.ts";
 import { readable } from "../linux/socket.ts";
-import { copyWindowSize, makeRaw } from "../linux/tty.ts";
+import { copyWindowSize, isTerminal, makeRaw } from "../linux/tty.ts";
 import { receiveMessage, type ShimProcess } from "../runtime/shim.ts";
 import { MESSAGE } from "../runtime/wire.ts";
 
@@ -59,6 +59,7 @@ export function prepareAttach(
     forwardSignals(shim);
     return { restore: () => {} };
   }
+  if (stdin && !isTerminal(0)) throw new EngineError("the input device is not a TTY", 1);
   process.on("SIGWINCH", () => copyWindowSize(0, terminal.master));
   copyWindowSize(0, terminal.master);
   const restore = stdin ? makeRaw(0) : () => {};

@@ -10,15 +10,18 @@ import {
   open,
   readlinkIfAny,
   symlink,
+  unlinkIfAny,
   writeFile,
 } from "../linux/file.ts";
 import { exists, isDirectory, isStillAt, statIfAny } from "../linux/stat.ts";
 import { MESSAGE } from "../runtime/wire.ts";
 import { writeProvided } from "./etc.ts";
+import { recordEvents } from "./events.ts";
 import { sweepLayers } from "./images.ts";
-import { makeOverlay } from "./overlay.ts";
+import { makeOverlay, openMerged } from "./overlay.ts";
 import type { Paths } from "./paths.ts";
 import {
+  type Container,
   type ContainerRecord,
   type Limits,
   type NetworkMode,
@@ -39,8 +42,8 @@ import { type Running, startContainer } from "./start.ts";
 import { NAME } from "./store.ts";
 import { resolveUserIn } from "./user.ts";
 
-/** What `run` was asked for, parsed and checked. */
-export interface RunOptions {
+/** What `run` or `create` was asked for, parsed and checked. */
+export interface CreateOptions {
   readonly name?: string;
   /** An image's name, or with `rootfs` a folder of the host. */
   readonly image: string;
@@ -63,7 +66,6 @@ export interface RunOptions {
   readonly labels: Readonly<Record<string, string>>;
   readonly terminal: boolean;
   readonly stdin: boolean;
-  readonly detach: boolean;
   readonly autoRemove: boolean;
 }
 
@@ -74,19 +76,46 @@ type Source = Pick<Image, "id" | "layers" | "config">;
  * Creates and starts a container. Returns once its program runs and its record is on disk, or throws with nothing
  * left behind. Unpacks the image first where that is not done yet.
  */
-export async function runContainer(paths: Paths, options: RunOptions): Promise<Running> {
-  if (options.name !== undefined && !NAME.test(options.name))
-    throw new EngineError(
-      `invalid container name (${options.name}): only [a-zA-Z0-9][a-zA-Z0-9_.-]+ are allowed`,
-    );
+export function runContainer(paths: Paths, options: CreateOptions, detach: boolean): Promise<Running> {
+  return withSource(paths, options, (source) =>
+    create(paths, options, source, (record, folderLock) => {
+      const running = start(paths, record, options, source.config, { folderLock, detach });
+      if (!running.shim.tell(running.shim.control, MESSAGE.commit))
+        throw new EngineError("the container's monitor was killed while the container was being created");
+      recordEvents(paths, record, ["create", "start"]);
+      return running;
+    }),
+  );
+}
+
+/** Creates a container that is to be started later; returns its id once its record is on disk. */
+export function createContainer(paths: Paths, options: CreateOptions): Promise<string> {
+  return withSource(paths, options, (source) =>
+    create(paths, options, source, (record) => {
+      const root = openMerged(paths, record.id, record.layers);
+      writeContainer(paths, describe(paths, record, options, source.config, root));
+      recordEvents(paths, record, ["create"]);
+      return record.id;
+    }),
+  );
+}
+
+/** Does `use` with what the container is made from, unpacked and kept from being removed meanwhile. */
+async function withSource<T>(
+  paths: Paths,
+  { name, image, rootfs }: CreateOptions,
+  use: (source: Source) => T,
+): Promise<T> {
+  if (name !== undefined && !NAME.test(name))
+    throw new EngineError(`invalid container name (${name}): only [a-zA-Z0-9][a-zA-Z0-9_.-]+ are allowed`);
   if (!exists(paths.containers) || !exists(paths.run)) paths.make();
   for (;;) {
-    const running = withImagesShared(paths.run, () => {
-      const source = options.rootfs ? folderSource(options.image) : findImage(paths.root, options.image);
-      return source && createAndStart(paths, options, source);
+    const done = withImagesShared(paths.run, () => {
+      const source = rootfs ? folderSource(image) : findImage(paths.root, image);
+      return source && { result: use(source) };
     });
-    if (running) return running;
-    await unpackAndSweep(paths, options.image);
+    if (done) return done.result;
+    await unpackAndSweep(paths, image);
   }
 }
 
@@ -103,7 +132,13 @@ function folderSource(path: string): Source {
   return { id: "", layers: [path], config: {} };
 }
 
-function createAndStart(paths: Paths, options: RunOptions, source: Source): Running {
+/** Makes the folders of a container and takes its name, then `finish`es it; all goes again where that fails. */
+function create<T>(
+  paths: Paths,
+  options: CreateOptions,
+  source: Source,
+  finish: (record: ContainerRecord, folderLock: number) => T,
+): T {
   const { id, folderLock } = claimFolder(paths);
   try {
     const record = makeRecord(id, options, source);
@@ -111,12 +146,13 @@ function createAndStart(paths: Paths, options: RunOptions, source: Source): Runn
     if (record.cgroupParent !== undefined) writeFile(paths.cgroupParent(id), record.cgroupParent);
     for (const volume of record.volumes) mkdirIfNothing(volume.source);
     makeOverlay(paths, id, record.layers);
-    const running = start(paths, record, options, source.config, folderLock);
-    if (!running.shim.tell(running.shim.control, MESSAGE.commit))
-      throw new EngineError("the container's monitor was killed while the container was being created");
-    return running;
+    return finish(record, folderLock);
   } catch (error) {
-    throw undone(error, () => dispose(paths, id));
+    throw undone(error, () => {
+      // nobody was told of it: nobody is to be told that it is gone
+      unlinkIfAny(paths.record(id));
+      dispose(paths, id);
+    });
   } finally {
     close(folderLock);
   }
@@ -178,7 +214,7 @@ function takeName(paths: Paths, name: string, id: string): void {
   }
 }
 
-function makeRecord(id: string, options: RunOptions, source: Source): ContainerRecord {
+function makeRecord(id: string, options: CreateOptions, source: Source): ContainerRecord {
   const { config } = source;
   const replaced = options.entrypoint !== undefined;
   const entrypoint = replaced
@@ -212,47 +248,56 @@ function makeRecord(id: string, options: RunOptions, source: Source): ContainerR
 function start(
   paths: Paths,
   record: ContainerRecord,
-  options: RunOptions,
+  options: CreateOptions,
   config: ImageConfig,
-  folderLock: number,
+  { folderLock, detach }: { readonly folderLock: number; readonly detach: boolean },
 ): Running {
-  const { id } = record;
-  const hostname = options.hostname ?? id;
-  const resources = resourcesOf(record.limits);
   return startContainer(paths, {
     record,
-    resources,
+    resources: resourcesOf(record.limits),
     namespaces: namespacesOf(record),
     lock: folderLock,
-    attached: !options.detach,
-    attachStdin: !options.detach && options.stdin,
+    attached: !detach,
+    attachStdin: !detach && options.stdin,
     terminal: options.terminal,
     fresh: true,
     describe: () => {
-      const identity = identityIn(paths.merged(id), record.user);
-      const env = mergeEnvironments([
-        firstEnvironment(hostname, options.terminal),
-        config.Env ?? [],
-        options.env,
-      ]);
-      const process = makeProcess(
-        {
-          args: record.command,
-          env: withHome(env, identity.home),
-          cwd: options.workdir ?? (config.WorkingDir || "/"),
-          terminal: options.terminal,
-        },
-        identity,
-      );
-      return { record, spec: makeSpec(paths, record, hostname, process, resources) };
+      const root = open(paths.merged(record.id), O.PATH | O.DIRECTORY);
+      return describe(paths, record, options, config, root);
     },
-    provide: () => writeProvided(paths, id, hostname, undefined),
+    provide: () => writeProvided(paths, record.id, options.hostname ?? record.id, undefined),
     keep: (container) => writeContainer(paths, container),
   });
 }
 
-function identityIn(folder: string, user: string): ReturnType<typeof resolveUserIn> {
-  const root = open(folder, O.PATH | O.DIRECTORY);
+/** The whole of a new container. Its user is looked up in its files: `root` is where they are mounted, and is closed. */
+function describe(
+  paths: Paths,
+  record: ContainerRecord,
+  options: CreateOptions,
+  config: ImageConfig,
+  root: number,
+): Container {
+  const hostname = options.hostname ?? record.id;
+  const identity = identityIn(root, record.user);
+  const env = mergeEnvironments([
+    firstEnvironment(hostname, options.terminal),
+    config.Env ?? [],
+    options.env,
+  ]);
+  const process = makeProcess(
+    {
+      args: record.command,
+      env: withHome(env, identity.home),
+      cwd: options.workdir ?? (config.WorkingDir || "/"),
+      terminal: options.terminal,
+    },
+    identity,
+  );
+  return { record, spec: makeSpec(paths, record, hostname, process, resourcesOf(record.limits)) };
+}
+
+function identityIn(root: number, user: string): ReturnType<typeof resolveUserIn> {
   try {
     return resolveUserIn(root, user);
   } finally {

@@ -89,6 +89,7 @@ function inspectHostConfig(record: ContainerRecord): object {
       (volume) => `${volume.source}:${volume.destination}${volume.readOnly ? ":ro" : ""}`,
     ),
     NetworkMode: record.network,
+    CgroupParent: record.cgroupParent ?? "",
     AutoRemove: record.autoRemove,
     Memory: limits.memory ?? 0,
     MemorySwap: limits.memorySwap ?? (limits.memory ?? 0) * 2,

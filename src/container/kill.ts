@@ -1,6 +1,7 @@
 import { EngineError } from "../linux/errors.ts";
 import { close } from "../linux/file.ts";
 import { openPidfd, signalPidfd } from "../linux/process.ts";
+import { recordEvents } from "./events.ts";
 import { isRunning, isUp } from "./liveness.ts";
 import type { Paths } from "./paths.ts";
 import type { ContainerRecord, State } from "./record.ts";
@@ -41,6 +42,7 @@ export function notRunning({ name }: ContainerRecord): EngineError {
 export function killContainer(paths: Paths, reference: string, signal: number): void {
   const { record, state } = runningContainer(paths, reference);
   if (!signalContainer(state, signal)) throw notRunning(record);
+  recordEvents(paths, record, ["kill"], { signal: String(signal) });
   // as Docker: a signal is of no use to somebody who sleeps
   resumeContainer(paths, record, state);
 }

@@ -1,5 +1,4 @@
-import { isErrno } from "../linux/errno.ts";
-import { close, O, open, read } from "../linux/file.ts";
+import { JsonLines } from "./lines.ts";
 import { isRunning } from "./liveness.ts";
 import type { Paths } from "./paths.ts";
 import { findId, readContainer, readState } from "./store.ts";
@@ -31,16 +30,10 @@ export async function readLogs(
   take: (entry: LogEntry) => void,
 ): Promise<void> {
   const { record } = readContainer(paths, findId(paths, reference));
-  let fd: number;
-  try {
-    fd = open(paths.log(record.id), O.RDONLY);
-  } catch (error) {
-    if (isErrno(error, "ENOENT")) return;
-    throw error;
-  }
+  const reader = JsonLines.open<LogEntry>(paths.log(record.id));
+  if (!reader) return;
   const wanted = (entry: LogEntry): boolean => options.since === undefined || entry.time >= options.since;
   try {
-    const reader = new LineReader(fd);
     const past: LogEntry[] = [];
     const tail = options.tail;
     reader.drain((entry) => {
@@ -57,41 +50,6 @@ export async function readLogs(
       await Bun.sleep(options.pause);
     }
   } finally {
-    close(fd);
-  }
-}
-
-const decoder = new TextDecoder();
-
-/** Entries of a file that grows; a line that is not whole yet is kept for the next time. */
-class LineReader {
-  private rest = new Uint8Array(0);
-  private readonly buffer = new Uint8Array(1 << 16);
-  constructor(private readonly fd: number) {}
-
-  drain(take: (entry: LogEntry) => void): void {
-    for (;;) {
-      const got = read(this.fd, this.buffer);
-      if (got === 0) return;
-      const data =
-        this.rest.length > 0
-          ? Buffer.concat([this.rest, this.buffer.subarray(0, got)])
-          : this.buffer.subarray(0, got);
-      const end = data.lastIndexOf(10);
-      for (const line of decoder.decode(data.subarray(0, end + 1)).split("\n")) {
-        const entry = line === "" ? undefined : parseEntry(line);
-        if (entry) take(entry);
-      }
-      this.rest = data.slice(end + 1);
-    }
-  }
-}
-
-/** Undefined for a line that is none, as a full disk or a power cut leaves one: the others are to be read all the same. */
-function parseEntry(line: string): LogEntry | undefined {
-  try {
-    return JSON.parse(line) as LogEntry;
-  } catch {
-    return undefined;
+    reader.close();
   }
 }

@@ -10,6 +10,13 @@ export class Paths {
   get containers(): string {
     return `${this.root}/containers`;
   }
+  /** The journal of events, and the one before it. */
+  get events(): string {
+    return `${this.root}/events.jsonl`;
+  }
+  get olderEvents(): string {
+    return `${this.root}/events.1.jsonl`;
+  }
   get names(): string {
     return `${this.root}/names`;
   }

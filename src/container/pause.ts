@@ -1,6 +1,7 @@
 import { EngineError } from "../linux/errors.ts";
 import { freezeGroup, isFrozen } from "../runtime/cgroup/control.ts";
 import { withChange } from "./change.ts";
+import { recordEvents } from "./events.ts";
 import { groupOf } from "./group.ts";
 import { notRunning, runningContainer } from "./kill.ts";
 import { isRunning } from "./liveness.ts";
@@ -21,6 +22,7 @@ export function pauseContainer(paths: Paths, reference: string): void {
     if (!isRunning(readState(paths, record))) throw notRunning(record);
     freezeGroup(place);
     markPaused(paths, record, true);
+    recordEvents(paths, record, ["pause"]);
   });
 }
 

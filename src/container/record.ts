@@ -20,6 +20,8 @@ export interface Limits {
   /** 0 to 100. */
   readonly swappiness?: number;
   readonly oomKillDisable?: boolean;
+  /** Out of memory: the whole container is killed. */
+  readonly oomGroup?: boolean;
   readonly cpuShares?: number;
   readonly cpuset?: string;
   readonly cpusetMems?: string;
@@ -28,6 +30,8 @@ export interface Limits {
   readonly cpuPeriod?: number;
   /** Microseconds for each period; -1 is no limit. */
   readonly cpuQuota?: number;
+  /** Microseconds of the quota that may be saved up. */
+  readonly cpuBurst?: number;
   readonly pids?: number;
   readonly deviceReadBps?: readonly DeviceRate[];
   readonly deviceWriteBps?: readonly DeviceRate[];

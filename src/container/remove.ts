@@ -5,6 +5,7 @@ import { listFolder, removeTree } from "../linux/folder.ts";
 import { killGroup } from "../runtime/cgroup/control.ts";
 import { MESSAGE } from "../runtime/wire.ts";
 import type { AttachEnd } from "./attach.ts";
+import { recordEvents } from "./events.ts";
 import { groupOf } from "./group.ts";
 import { isRunning } from "./liveness.ts";
 import { removeLayer } from "./overlay.ts";
@@ -12,7 +13,16 @@ import type { Paths } from "./paths.ts";
 import { type ContainerRecord, readJson } from "./record.ts";
 import { clearRemains } from "./remains.ts";
 import type { Running } from "./start.ts";
-import { findId, listIds, NoSuchContainer, readState, recordIfAny, tryLock, waitForLock } from "./store.ts";
+import {
+  findId,
+  isStarted,
+  listIds,
+  NoSuchContainer,
+  readState,
+  recordIfAny,
+  tryLock,
+  waitForLock,
+} from "./store.ts";
 
 /**
  * Removes all that belongs to a container; the caller holds its lock. The record goes first: from then on it is no
@@ -21,7 +31,8 @@ import { findId, listIds, NoSuchContainer, readState, recordIfAny, tryLock, wait
  */
 export function dispose(paths: Paths, id: string, patience?: number): void {
   const names = namesOf(paths, id);
-  unlinkIfAny(paths.record(id));
+  const record = recordIfAny(paths, id);
+  if (unlinkIfAny(paths.record(id)) && record) recordEvents(paths, record, ["destroy"]);
   clearRemains(paths, id, undefined, patience);
   removeLayer(paths, id);
   for (const name of names) {
@@ -64,7 +75,7 @@ export async function settleEnd(paths: Paths, { container, shim }: Running, end:
   const { id, name, autoRemove } = container.record;
   if (end.lost) return settleLost(paths, id, autoRemove);
   if (!end.goes) return;
-  unlinkIfAny(paths.record(id));
+  if (unlinkIfAny(paths.record(id))) recordEvents(paths, container.record, ["destroy"]);
   // a client that was kept from its work may find the name in other hands
   if (readlinkIfAny(paths.name(name)) === id) {
     removeTree(paths.runFolder(name));
@@ -138,7 +149,8 @@ export function collectGarbage(paths: Paths): void {
 function isGarbage(paths: Paths, id: string): boolean {
   try {
     const record = readJson<ContainerRecord>(paths.record(id));
-    return record === undefined || (record.autoRemove && !isRunning(readState(paths, record)));
+    if (record === undefined) return true;
+    return record.autoRemove && isStarted(paths, id) && !isRunning(readState(paths, record));
   } catch {
     return false;
   }

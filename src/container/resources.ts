@@ -44,15 +44,18 @@ function throttleOf({ path, rate }: DeviceRate): ThrottleDevice {
 }
 
 function memoryOf(limits: Limits): Resources["memory"] {
-  const { memory, memorySwap, memoryReservation, swappiness, oomKillDisable } = limits;
-  if (memory === undefined && memoryReservation === undefined && swappiness === undefined && !oomKillDisable)
-    return undefined;
+  const { memory, memorySwap, memoryReservation, swappiness, oomKillDisable, oomGroup } = limits;
+  const any = memory ?? memoryReservation ?? swappiness ?? oomKillDisable ?? oomGroup;
+  if (any === undefined) return undefined;
   return {
+    ...(memory !== undefined && { limit: memory }),
     // as Docker: what may be swapped besides is once more the memory
-    ...(memory !== undefined && { limit: memory, swap: memorySwap ?? memory * 2 }),
+    ...(memory !== undefined && memorySwap === undefined && { swap: memory * 2, swapOptional: true }),
+    ...(memory !== undefined && memorySwap !== undefined && { swap: memorySwap }),
     ...(memoryReservation !== undefined && { reservation: memoryReservation }),
     ...(swappiness !== undefined && { swappiness }),
     ...(oomKillDisable && { disableOOMKiller: true }),
+    ...(oomGroup && { killGroup: true }),
   };
 }
 
@@ -63,6 +66,7 @@ function cpuOf({
   nanoCpus,
   cpuPeriod,
   cpuQuota,
+  cpuBurst,
 }: Limits): NonNullable<Resources["cpu"]> {
   const share = nanoCpus === undefined ? undefined : Math.round((nanoCpus * PERIOD) / 1e9);
   const quota = share ?? cpuQuota;
@@ -71,6 +75,7 @@ function cpuOf({
     ...(cpuShares !== undefined && { shares: cpuShares }),
     ...(quota !== undefined && { quota }),
     ...(period !== undefined && { period }),
+    ...(cpuBurst !== undefined && { burst: cpuBurst }),
     ...(cpuset !== undefined && { cpus: cpuset }),
     ...(cpusetMems !== undefined && { mems: cpusetMems }),
   };

@@ -1,17 +1,19 @@
-import { EngineError } from "../linux/errors.ts";
+import { EngineError, undone } from "../linux/errors.ts";
 import { close, mkdirAll, unlinkIfAny, writeFile } from "../linux/file.ts";
 import { exists } from "../linux/stat.ts";
 import { MESSAGE } from "../runtime/wire.ts";
 import { writeProvided } from "./etc.ts";
+import { recordEvents } from "./events.ts";
 import { isRunning } from "./liveness.ts";
 import { forgetVolatile } from "./overlay.ts";
 import type { Paths } from "./paths.ts";
 import type { Container } from "./record.ts";
 import { clearRemains } from "./remains.ts";
+import { dispose } from "./remove.ts";
 import { resourcesOf } from "./resources.ts";
 import { type Running, startContainer } from "./start.ts";
 import { stopAndHold } from "./stop.ts";
-import { findId, readContainer, readState, waitForLock } from "./store.ts";
+import { findId, isStarted, readContainer, readRecord, readState, waitForLock } from "./store.ts";
 
 /** Which of the client's streams become the program's. */
 export interface Streams {
@@ -29,8 +31,7 @@ export async function startStopped(
   reference: string,
   streams: Streams,
 ): Promise<Running | undefined> {
-  const container = readContainer(paths, findId(paths, reference));
-  const { record } = container;
+  const record = readRecord(paths, findId(paths, reference));
   const state = readState(paths, record);
   if (isRunning(state)) {
     if (state.status === "paused")
@@ -46,7 +47,7 @@ export async function startStopped(
     throw new EngineError(`cannot start container ${record.name}: another command is busy with it`, 1);
   }
   try {
-    return startHeld(paths, container, lock, streams);
+    return startHeld(paths, record.id, lock, streams);
   } finally {
     close(lock);
   }
@@ -54,8 +55,7 @@ export async function startStopped(
 
 /** `restart`: stops the container where it runs, and starts it. One that goes with its program stays for this once. */
 export async function restartContainer(paths: Paths, reference: string, seconds: number): Promise<void> {
-  const container = readContainer(paths, findId(paths, reference));
-  const { record } = container;
+  const record = readRecord(paths, findId(paths, reference));
   const mark = paths.restarting(record.id);
   if (record.autoRemove) writeFile(mark, "", 0o600);
   let lock: number | undefined;
@@ -63,14 +63,30 @@ export async function restartContainer(paths: Paths, reference: string, seconds:
     lock = await stopAndHold(paths, record, seconds);
     unlinkIfAny(mark);
     if (lock === undefined) await startStopped(paths, record.id, UNATTACHED);
-    else startHeld(paths, container, lock, UNATTACHED);
+    else startHeld(paths, record.id, lock, UNATTACHED);
+    recordEvents(paths, record, ["restart"]);
   } finally {
     unlinkIfAny(mark);
     if (lock !== undefined) close(lock);
   }
 }
 
-function startHeld(paths: Paths, container: Container, lock: number, streams: Streams): Running {
+/** The caller holds the lock; only now the limits are those that it is started with. */
+function startHeld(paths: Paths, id: string, lock: number, streams: Streams): Running {
+  const container = readContainer(paths, id);
+  const { record } = container;
+  const first = !isStarted(paths, record.id);
+  try {
+    return startAgain(paths, container, lock, streams);
+  } catch (error) {
+    // as Docker: one that goes with its program goes without it too; another one is as it was
+    if (record.autoRemove) throw undone(error, () => dispose(paths, record.id));
+    if (first) unlinkIfAny(paths.log(record.id));
+    throw error;
+  }
+}
+
+function startAgain(paths: Paths, container: Container, lock: number, streams: Streams): Running {
   const { record, spec } = container;
   clearRemains(paths, record.id, record.name);
   forgetVolatile(paths, record.id);
@@ -91,5 +107,6 @@ function startHeld(paths: Paths, container: Container, lock: number, streams: St
   // what it says is of the run before
   unlinkIfAny(paths.exit(record.id));
   running.shim.tell(running.shim.control, MESSAGE.commit);
+  recordEvents(paths, record, ["start"]);
   return running;
 }

@@ -2,6 +2,7 @@ import { isErrno } from "../linux/errno.ts";
 import { close, O, open, pwrite, readRegular } from "../linux/file.ts";
 import { isFrozen, thawGroup } from "../runtime/cgroup/control.ts";
 import { withChange } from "./change.ts";
+import { recordEvents } from "./events.ts";
 import { groupOf } from "./group.ts";
 import type { Paths } from "./paths.ts";
 import type { ContainerRecord, State } from "./record.ts";
@@ -14,6 +15,7 @@ export function resumeContainer(paths: Paths, record: ContainerRecord, state: St
     const frozen = isFrozen(place);
     thawGroup(place);
     markPaused(paths, record, false);
+    if (frozen) recordEvents(paths, record, ["unpause"]);
     return frozen;
   });
 }

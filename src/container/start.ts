@@ -5,8 +5,8 @@ import { CLONE } from "../linux/mount.ts";
 import { bootId, startTime } from "../linux/process.ts";
 import { cgroupsPathOf, ownParents, tidyParents } from "../runtime/cgroup/folders.ts";
 import { addHierarchies, type CgroupGroup, createGroup } from "../runtime/cgroup/group.ts";
-import { type CgroupLayout, cgroupLayout, placeOf } from "../runtime/cgroup/layout.ts";
-import { oomFile } from "../runtime/cgroup/oom.ts";
+import { type CgroupLayout, cgroupLayout, foldersOf, placeOf } from "../runtime/cgroup/layout.ts";
+import { oomControlFile, oomFile } from "../runtime/cgroup/oom.ts";
 import { removeGroup } from "../runtime/cgroup/remove.ts";
 import { enterAndBuild, namespaceFlags, processOrders } from "../runtime/launch.ts";
 import type { Orders } from "../runtime/orders.ts";
@@ -15,6 +15,7 @@ import type { Namespace, Resources } from "../runtime/spec.ts";
 import { makeTerminal, type Terminal } from "../runtime/terminal.ts";
 import { FLAG, MESSAGE } from "../runtime/wire.ts";
 import { type Attachment, prepareAttach } from "./attach.ts";
+import { eventOf } from "./events.ts";
 import { mountOverlay, unmountOverlay } from "./overlay.ts";
 import type { Paths } from "./paths.ts";
 import type { Container, ContainerRecord, State } from "./record.ts";
@@ -165,13 +166,20 @@ function makeOrders(
   group: CgroupGroup,
   startedAt: string,
 ): Orders {
+  const place = placeOf(layout, group.cgroupsPath);
+  // also what is not there yet: an update may make it
+  const folders = foldersOf(place);
   const ended = { ...stateOf(record), startedAt, exitCode: CODE, oomKilled: OOM, finishedAt: TIME };
   return {
     ...processOrders(spec.process),
     hostname: spec.hostname,
     procAt: paths.runFolder(record.name),
     joins: group.joins,
-    oomFile: oomFile(placeOf(layout, group.cgroupsPath)),
+    oomFile: oomFile(place),
+    oomControl: oomControlFile(place),
+    journal: paths.events,
+    oomEvent: reportTemplate({ time: TIME, ...eventOf(record, "oom") }),
+    dieEvent: reportTemplate({ time: TIME, ...eventOf(record, "die"), exitCode: CODE }),
     reports: [
       "exit.json",
       reportTemplate({ exitCode: CODE, oomKilled: OOM, finishedAt: TIME }),
@@ -180,8 +188,8 @@ function makeOrders(
     ],
     undo: [
       `umount ${paths.merged(record.id)}`,
-      ...group.folders.map((folder) => `rmdir ${folder}`),
-      ...ownParents(group.folders, group.cgroupsPath).map((folder) => `tidy ${folder}`),
+      ...folders.map((folder) => `rmdir ${folder}`),
+      ...ownParents(folders, group.cgroupsPath).map((folder) => `tidy ${folder}`),
     ],
     remove: [paths.overlay(record.id), paths.container(record.id)],
     reaper: ["mydocker", "__reap", record.id],

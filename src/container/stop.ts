@@ -1,6 +1,7 @@
 import { EngineError } from "../linux/errors.ts";
 import { close, mkdirIfMissing, writeFileAtomic } from "../linux/file.ts";
 import { parseSignal } from "../linux/signals.ts";
+import { recordEvents } from "./events.ts";
 import { signalContainer } from "./kill.ts";
 import { isRunning, isUp } from "./liveness.ts";
 import type { Paths } from "./paths.ts";
@@ -33,6 +34,7 @@ export async function stopAndHold(
   try {
     const lock = await endRun(paths, record, state, seconds);
     recordStop(paths, record, state);
+    recordEvents(paths, record, ["stop"]);
     return lock;
   } catch (error) {
     if (record.autoRemove && error instanceof NoSuchContainer) return undefined;
@@ -41,11 +43,14 @@ export async function stopAndHold(
 }
 
 async function endRun(paths: Paths, record: ContainerRecord, state: State, seconds: number): Promise<number> {
-  signalContainer(state, parseSignal(record.stopSignal) ?? 15);
+  const signal = (number: number): void => {
+    if (signalContainer(state, number)) recordEvents(paths, record, ["kill"], { signal: String(number) });
+  };
+  signal(parseSignal(record.stopSignal) ?? 15);
   resumeContainer(paths, record, state);
   let lock = seconds > 0 ? await waitForEnd(paths, state, seconds) : undefined;
   if (lock === undefined) {
-    signalContainer(state, 9);
+    signal(9);
     lock = await waitForEnd(paths, state, 10);
   }
   if (lock !== undefined) return lock;

@@ -214,17 +214,22 @@ export function presentState(paths: Paths, record: ContainerRecord): State {
   if (lost) return lost;
   const exit = readExit(paths, record.id);
   const ended = exit !== undefined && exit.finishedAt > (mine?.startedAt ?? "");
+  const started = mine !== undefined || isStarted(paths, record.id);
   return {
     ...(mine ?? stateOf(record)),
-    // a container that has a log has been started, be it before a power cut
-    startedAt: mine?.startedAt || (exists(paths.log(record.id)) ? record.created : ""),
+    startedAt: mine?.startedAt || (started ? record.created : ""),
     pid: "",
     status: "exited",
     // a run whose end nobody saw was killed together with its monitor
-    exitCode: ended ? exit.exitCode : 137,
+    exitCode: ended ? exit.exitCode : started ? 137 : 0,
     oomKilled: ended && exit.oomKilled,
     finishedAt: ended ? exit.finishedAt : "",
   };
+}
+
+/** Whether a container was ever started, be it before a power cut: then it has a log. */
+export function isStarted(paths: Paths, id: string): boolean {
+  return exists(paths.log(id));
 }
 
 /** How the last run ended, where that was recorded. */

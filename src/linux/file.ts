@@ -101,6 +101,11 @@ export function read(fd: number, buffer: Uint8Array): number {
   }
 }
 
+/** lseek(2) to the end; returns where that is. */
+export function seekEnd(fd: number): number {
+  return check(syscall(SYS.lseek, fd, 0, 2), "lseek", `fd ${fd}`);
+}
+
 /** pread(2) of up to `buffer.length` bytes at `offset`. */
 export function pread(fd: number, buffer: Uint8Array, offset: number): number {
   return check(libc().pread(fd, buffer, buffer.length, offset), "pread", `fd ${fd}`);

@@ -60,13 +60,19 @@ export interface Resources {
     readonly reservation?: number;
     /** Memory and swap together. */
     readonly swap?: number;
+    /** Ours: nobody asked for the limit of swap, and a kernel that does not count swap may go without it. */
+    readonly swapOptional?: boolean;
     readonly swappiness?: number;
     readonly disableOOMKiller?: boolean;
+    /** Ours: all of the group is killed, not one process of it (memory.oom.group). */
+    readonly killGroup?: boolean;
   };
   readonly cpu?: {
     readonly shares?: number;
     readonly quota?: number;
     readonly period?: number;
+    /** Microseconds that may be saved up for later periods. */
+    readonly burst?: number;
     readonly cpus?: string;
     readonly mems?: string;
   };

@@ -132,6 +132,12 @@ export const FIELDS = {
   joins: "texts",
   /** A file of the group with a line `oom_kill N`, read when the program has ended. */
   oomFile: "text",
+  /** v1: where one asks to be told that memory is out. */
+  oomControl: "text",
+  /** The journal of events, and its lines for when memory was out and for the end, with @CODE@ and @TIME@. */
+  journal: "text",
+  oomEvent: "text",
+  dieEvent: "text",
   /** Pairs of path (relative ones: in the container's folder) and text with @CODE@, @OOM@ and @TIME@. */
   reports: "texts",
   /** What undoes the container's start, each with its verb in front: `umount PATH`, `rmdir PATH`, `tidy PATH`. */

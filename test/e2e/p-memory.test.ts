@@ -1,6 +1,6 @@
 /** What happens to a container that wants more memory than it has. */
 import { describe, expect, test } from "bun:test";
-import { background, mydocker, newName, ok, suite, until } from "./harness.ts";
+import { background, CGROUP2, fails, mydocker, newName, ok, suite, testWhere, until } from "./harness.ts";
 
 suite();
 
@@ -60,5 +60,18 @@ describe("out of memory", () => {
     await ok("kill", name);
     await until(async () => (await ok("ps", "-q")) === "", "its end");
     expect(await ok("inspect", "-f", END, name)).toBe("exited 137 false");
+  });
+
+  testWhere(CGROUP2, "cgroup v1 has no such setting", "--oom-group: all of it, with pid 1", async () => {
+    const script = `${GREEDY}; echo child $?; sleep 1000`;
+    const { name } = await background("-m", "8m", "--oom-group", "busybox", "sh", "-c", script);
+    await until(async () => (await ok("ps", "-q")) === "", "its end");
+    expect(await ok("inspect", "-f", END, name)).toBe("exited 137 true");
+    expect(await ok("logs", name)).toBe("");
+  });
+
+  testWhere(!CGROUP2, "cgroup v2 has it", "--oom-group is refused on v1, and nothing is left", async () => {
+    await fails(125, /--oom-group: cgroup v1/, "run", "--oom-group", "busybox", "true");
+    expect(await ok("ps", "-aq")).toBe("");
   });
 });

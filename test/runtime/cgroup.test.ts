@@ -75,6 +75,20 @@ describe("how cgroups are mounted", () => {
     expect(parseLayout(`${v2}\n${line("/later", "cgroup2", "rw")}`)).toEqual(expected);
   });
 
+  test("what something was mounted over later is not there", () => {
+    const over = (path: string): string => line(path, "tmpfs", "rw");
+    const trees = [line("/c/memory", "cgroup", "rw,memory"), line("/c/unified", "cgroup2", "rw")];
+    const layout = (...lines: string[]): unknown => parseLayout([over("/c"), ...lines].join("\n"));
+    expect(layout(...trees)).toMatchObject({ version: 1, unified: "/c/unified" });
+    expect(layout(...trees, over("/c/unified"))).toMatchObject({ version: 1, unified: undefined });
+    expect(layout(...trees, over("/c/memory"))).toMatchObject({ version: 2, unified: "/c/unified" });
+    expect(layout(...trees, over("/c"))).toBeUndefined();
+    expect(layout(...trees, over("/c/mem"), over("/c/unified/below"))).toMatchObject({
+      version: 1,
+      unified: "/c/unified",
+    });
+  });
+
   test("escaped paths", () => {
     const text = line("/my\\040cgroups\\011\\134x", "cgroup2", "rw");
     expect(parseLayout(text)).toMatchObject({ unified: "/my cgroups\t\\x" });
@@ -98,7 +112,7 @@ describe("limits", () => {
     [{}, [], []],
     [{ memory: { limit: 64 } }, ["memory.limit_in_bytes=64"], ["memory.max=64"]],
     [
-      { memory: { limit: 64, swap: 128 } },
+      { memory: { limit: 64, swap: 128, swapOptional: true } },
       ["memory.limit_in_bytes=64", "memory.memsw.limit_in_bytes=128?"],
       ["memory.max=64", "memory.swap.max=64?"],
     ],
@@ -126,6 +140,11 @@ describe("limits", () => {
       ["cpu.max=5000 100000"],
     ],
     [{ cpu: { quota: -1 } }, ["cpu.cfs_period_us=100000", "cpu.cfs_quota_us=-1"], ["cpu.max=max 100000"]],
+    [
+      { cpu: { quota: 50000, burst: 10000 } },
+      ["cpu.cfs_period_us=100000", "cpu.cfs_quota_us=50000", "cpu.cfs_burst_us=10000"],
+      ["cpu.max=50000 100000", "cpu.max.burst=10000"],
+    ],
     [{ cpu: { period: 50000 } }, ["cpu.cfs_period_us=50000"], ["cpu.max=max 50000"]],
     [{ cpu: { mems: "0" } }, ["cpuset.mems=0"], ["cpuset.mems=0"]],
     [{ cpu: { cpus: "0-1,3" } }, ["cpuset.cpus=0-1,3"], ["cpuset.cpus=0-1,3"]],
@@ -144,6 +163,19 @@ describe("limits", () => {
   ])("%j", (resources, v1, v2) => {
     expect(shown(settingsV1(resources))).toEqual(v1);
     expect(shown(settingsV2(resources))).toEqual(v2);
+  });
+
+  test("killing the whole group is v2's only", () => {
+    const whole = { memory: { killGroup: true } };
+    expect(shown(settingsV2(whole))).toEqual(["memory.oom.group=1"]);
+    expect(() => settingsV1(whole)).toThrow("cannot set --oom-group: cgroup v1");
+  });
+
+  test("a limit of swap that was asked for may not be left out, be it the usual one", () => {
+    expect(shown(settingsV1({ memory: { limit: 64, swap: 128 } }))).toContain(
+      "memory.memsw.limit_in_bytes=128",
+    );
+    expect(shown(settingsV2({ memory: { limit: 64, swap: 128 } }))).toContain("memory.swap.max=64");
   });
 
   test("swappiness and a disabled OOM killer are v1's only", () => {

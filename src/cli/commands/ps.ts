@@ -1,3 +1,4 @@
+import { statusOf } from "../../container/liveness.ts";
 import type { State } from "../../container/record.ts";
 import { collectGarbage } from "../../container/remove.ts";
 import { listAll, listRunning } from "../../container/store.ts";
@@ -75,7 +76,8 @@ function classicTable(states: readonly State[], whole: boolean): string {
     state.id,
     state.name,
     state.pid,
-    state.status,
+    // the classic word for one that `stop` has ended
+    state.status === "stopped" ? state.status : statusOf(state),
     whole ? state.command : shorten(state.command, 20),
     state.createTime,
   ]);

@@ -1,55 +1,21 @@
-import { type RunOptions, runContainer } from "../../container/create.ts";
-import type { NetworkMode, Volume } from "../../container/record.ts";
-import { EngineError } from "../../linux/errors.ts";
+import { runContainer } from "../../container/create.ts";
 import { print } from "../../linux/process.ts";
 import { isTerminal } from "../../linux/tty.ts";
 import { stayAttached } from "../attached.ts";
-import type { Command, Flag, Parsed } from "../command.ts";
-import { absolute, enginePaths } from "../engine.ts";
-import { readEnvironment } from "../environment.ts";
+import type { Command, Parsed } from "../command.ts";
+import { creationFlags, readCreation } from "../creation.ts";
+import { enginePaths } from "../engine.ts";
 import { UsageError } from "../errors.ts";
-import { limitFlags, readLimits } from "../limits.ts";
-import { parseSize } from "../units.ts";
-import { parseVolume } from "../volume.ts";
-
-const flags: readonly Flag[] = [
-  { name: "detach", short: "d", kind: "bool", help: "Run in the background and print the container's id" },
-  { name: "interactive", short: "i", kind: "bool", help: "Keep stdin open" },
-  { name: "tty", short: "t", kind: "bool", help: "Give the program a terminal" },
-  { name: "name", kind: "string", value: "NAME", help: "Name the container" },
-  { name: "rm", kind: "bool", help: "Remove the container when it ends" },
-  {
-    name: "env",
-    short: "e",
-    kind: "list",
-    value: "KEY=VALUE",
-    help: "Set a variable (KEY alone: the caller's value)",
-  },
-  { name: "env-file", kind: "list", value: "FILE", help: "Read variables from a file" },
-  {
-    name: "volume",
-    short: "v",
-    kind: "list",
-    value: "HOST:CTR[:ro]",
-    help: "Bind a folder or file of the host",
-  },
-  ...limitFlags,
-  { name: "shm-size", kind: "string", value: "BYTES", help: "Size of /dev/shm (64m)" },
-  { name: "workdir", short: "w", kind: "string", value: "DIR", help: "Working folder in the container" },
-  { name: "user", short: "u", kind: "string", value: "USER[:GROUP]", help: "Run as this user" },
-  { name: "hostname", short: "h", kind: "string", value: "NAME", help: "Host name in the container" },
-  { name: "entrypoint", kind: "string", value: "PROGRAM", help: "Replace the image's entrypoint" },
-  { name: "network", aliases: ["net"], kind: "string", value: "MODE", help: "none (loopback only) or host" },
-  { name: "label", short: "l", kind: "list", value: "KEY=VALUE", help: "Put a label on the container" },
-  { name: "rootfs", kind: "bool", help: "IMAGE is a folder of the host, which stays unchanged" },
-];
 
 /** `run`: a new container from an image, or from a folder. */
 export const command: Command = {
   name: "run",
   summary: "Create a container and run a program in it",
   usage: "[OPTIONS] IMAGE [COMMAND] [ARG...]",
-  flags,
+  flags: [
+    { name: "detach", short: "d", kind: "bool", help: "Run in the background and print the container's id" },
+    ...creationFlags,
+  ],
   args: { min: 1, max: Number.POSITIVE_INFINITY },
   interspersed: false,
   completes: "images",
@@ -63,76 +29,17 @@ export const command: Command = {
 };
 
 async function run(input: Parsed): Promise<number> {
-  const options = readOptions(input);
+  const detach = input.bool("detach");
+  const options = readCreation(input);
+  if (options.terminal && options.stdin && detach)
+    throw new UsageError("-it and -d exclude each other: a terminal needs somebody in front of it");
+  if (options.terminal && options.stdin && !isTerminal(0))
+    throw new UsageError("the input device is not a TTY: leave -t out");
   const paths = enginePaths();
-  const running = await runContainer(paths, options);
-  if (options.detach) {
+  const running = await runContainer(paths, options, detach);
+  if (detach) {
     print(1, `${running.container.record.id}\n`);
     return 0;
   }
   return stayAttached(paths, running);
-}
-
-function readOptions(input: Parsed): RunOptions {
-  const [image = "", ...args] = input.args;
-  const terminal = input.bool("tty");
-  const stdin = input.bool("interactive");
-  const detach = input.bool("detach");
-  const rootfs = input.bool("rootfs");
-  if (terminal && stdin && detach)
-    throw new UsageError("-it and -d exclude each other: a terminal needs somebody in front of it");
-  if (terminal && stdin && !isTerminal(0))
-    throw new UsageError("the input device is not a TTY: leave -t out");
-  const workdir = input.text("workdir");
-  if (workdir && !workdir.startsWith("/"))
-    throw new UsageError(`invalid working folder '${workdir}': it is relative, and must be an absolute path`);
-  // as Docker: an empty text is none given, which scripts with empty variables rely on
-  const text = <K extends string>(key: K, flag: string): { [P in K]?: string } => {
-    const value = input.text(flag);
-    return (value ? { [key]: value } : {}) as { [P in K]?: string };
-  };
-  const name = input.text("name")?.replace(/^\//, "");
-  const entrypoint = input.text("entrypoint");
-  const shmSize = parseSize(input.text("shm-size") || "0");
-  return {
-    image: rootfs ? absolute(image) : image,
-    rootfs,
-    args,
-    env: readEnvironment(input),
-    volumes: readVolumes(input.list("volume")),
-    limits: readLimits(input),
-    network: readNetwork(input.text("network")),
-    labels: Object.fromEntries(input.list("label").map(splitLabel)),
-    terminal,
-    stdin,
-    detach,
-    autoRemove: input.bool("rm"),
-    ...(name && { name }),
-    ...(entrypoint !== undefined && { entrypoint }),
-    ...(shmSize > 0 && { shmSize }),
-    ...text("workdir", "workdir"),
-    ...text("user", "user"),
-    ...text("hostname", "hostname"),
-  };
-}
-
-function readVolumes(texts: readonly string[]): Volume[] {
-  const volumes = texts.map((text) => parseVolume(text, process.cwd()));
-  const taken = new Set<string>();
-  for (const { destination } of volumes) {
-    if (taken.has(destination)) throw new UsageError(`Duplicate mount point: ${destination}: give it once`);
-    taken.add(destination);
-  }
-  return volumes;
-}
-
-function readNetwork(mode: string | undefined): NetworkMode {
-  if (mode === undefined || mode === "none") return "none";
-  if (mode === "host") return "host";
-  throw new EngineError(`cannot use network ${mode}: only none and host are there yet`);
-}
-
-function splitLabel(label: string): [string, string] {
-  const equals = label.indexOf("=");
-  return equals < 0 ? [label, ""] : [label.slice(0, equals), label.slice(equals + 1)];
 }

@@ -16,14 +16,20 @@ export function isBelowOwn(cgroupsPath: string): boolean {
   return cgroupsPath.startsWith(`${OWN}/`);
 }
 
+/** Where it is put down what was made: the folders of a group, and those of groups above it. */
+export interface Made {
+  readonly folders: string[];
+  readonly parents: string[];
+}
+
 /**
  * Makes a group's folder in one tree, and those above it where they are missing. `prepare` is called for each folder
- * before something is made in it. What was made is put down in `made`.
+ * before something is made in it.
  */
 export function makeGroupFolder(
   top: string,
   cgroupsPath: string,
-  made: { readonly folders: string[]; readonly parents: string[] },
+  made: Made,
   prepare: (parent: string) => void,
 ): string {
   for (let tries = 0; ; tries++) {
@@ -36,12 +42,7 @@ export function makeGroupFolder(
   }
 }
 
-function makeOnce(
-  top: string,
-  cgroupsPath: string,
-  made: { readonly folders: string[]; readonly parents: string[] },
-  prepare: (parent: string) => void,
-): string {
+function makeOnce(top: string, cgroupsPath: string, made: Made, prepare: (parent: string) => void): string {
   const last = cgroupsPath.lastIndexOf("/");
   let parent = top;
   for (const name of cgroupsPath.slice(0, last).split("/")) {

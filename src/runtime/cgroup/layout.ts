@@ -36,7 +36,13 @@ interface Mounted extends Hierarchy {
 /** Reads the layout out of the text of /proc/self/mountinfo (proc(5), cgroups(7)); undefined where none is mounted. */
 export function parseLayout(mountinfo: string): CgroupLayout | undefined {
   const mounts: Mounted[] = [];
-  for (const line of mountinfo.split("\n")) if (line.includes(" - cgroup")) mounts.push(parseMount(line));
+  const lines = mountinfo.trimEnd().split("\n");
+  const points: string[] = [];
+  for (const line of lines) points.push(line.split(" ", 5)[4] ?? "");
+  for (let at = 0; at < lines.length; at++) {
+    const line = lines[at] ?? "";
+    if (line.includes(" - cgroup") && !isCovered(points, at)) mounts.push(parseMount(line));
+  }
   const hierarchies: Hierarchy[] = [];
   // one that is mounted twice counts once: where it can be written to, else at its first place
   const places = [
@@ -51,6 +57,16 @@ export function parseLayout(mountinfo: string): CgroupLayout | undefined {
   if (hierarchies.length > 0)
     return { version: 1, hierarchies, unified: tree?.writable ? tree.path : undefined };
   return tree && { version: 2, hierarchies: [], unified: tree.path };
+}
+
+/** Whether something was mounted later on a mount's own place, or on a folder above it. */
+function isCovered(points: readonly string[], at: number): boolean {
+  const own = points[at] ?? "";
+  for (let later = at + 1; later < points.length; later++) {
+    const point = points[later] ?? "";
+    if (own.startsWith(point) && (own.length === point.length || own[point.length] === "/")) return true;
+  }
+  return false;
 }
 
 function parseMount(line: string): Mounted {

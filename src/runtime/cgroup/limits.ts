@@ -27,18 +27,23 @@ function collector() {
   return { settings, set };
 }
 
-/** A limit as cgroup v1 writes it: -1 is none. Memory before memory and swap: the second may not be the lower. */
+/**
+ * A limit as cgroup v1 writes it: -1 is none. Memory before memory and swap: the second may not be the lower. Throws on
+ * what v1 does not have.
+ */
 export function settingsV1(resources: Resources): Setting[] {
   const { memory, cpu, pids } = resources;
+  if (memory?.killGroup) throw notOn(1, "--oom-group");
   const { settings, set } = collector();
   set("memory", "memory.limit_in_bytes", memory?.limit);
-  set("memory", "memory.memsw.limit_in_bytes", memory?.swap, isDefaultSwap(memory));
+  set("memory", "memory.memsw.limit_in_bytes", memory?.swap, memory?.swapOptional);
   set("memory", "memory.soft_limit_in_bytes", memory?.reservation);
   set("memory", "memory.swappiness", memory?.swappiness);
   if (memory?.disableOOMKiller) set("memory", "memory.oom_control", 1);
   set("cpu", "cpu.shares", cpu?.shares || undefined);
   set("cpu", "cpu.cfs_period_us", cpu?.period ?? (cpu?.quota === undefined ? undefined : PERIOD));
   set("cpu", "cpu.cfs_quota_us", cpu?.quota);
+  set("cpu", "cpu.cfs_burst_us", cpu?.burst);
   set("cpuset", "cpuset.cpus", cpu?.cpus);
   set("cpuset", "cpuset.mems", cpu?.mems);
   set("pids", "pids.max", unlimited(pids?.limit || undefined));
@@ -62,15 +67,17 @@ const THROTTLES = [
  */
 export function settingsV2(resources: Resources): Setting[] {
   const { memory, cpu, pids } = resources;
-  if (memory?.swappiness !== undefined) throw notOnV2("--memory-swappiness");
-  if (memory?.disableOOMKiller) throw notOnV2("--oom-kill-disable");
+  if (memory?.swappiness !== undefined) throw notOn(2, "--memory-swappiness");
+  if (memory?.disableOOMKiller) throw notOn(2, "--oom-kill-disable");
   const { settings, set } = collector();
   set("memory", "memory.max", unlimited(memory?.limit));
-  set("memory", "memory.swap.max", swapOnly(memory?.limit, memory?.swap), isDefaultSwap(memory));
+  set("memory", "memory.swap.max", swapOnly(memory?.limit, memory?.swap), memory?.swapOptional);
   set("memory", "memory.low", memory?.reservation);
+  if (memory?.killGroup) set("memory", "memory.oom.group", 1);
   if (cpu?.shares) set("cpu", "cpu.weight", sharesToWeight(cpu.shares));
   if (cpu?.quota !== undefined || cpu?.period !== undefined)
     set("cpu", "cpu.max", `${unlimited(cpu.quota) ?? "max"} ${cpu.period ?? PERIOD}`);
+  set("cpu", "cpu.max.burst", cpu?.burst);
   set("cpuset", "cpuset.cpus", cpu?.cpus);
   set("cpuset", "cpuset.mems", cpu?.mems);
   set("pids", "pids.max", unlimited(pids?.limit || undefined));
@@ -89,15 +96,10 @@ function unlimited(value: number | undefined): number | "max" | undefined {
   return value !== undefined && value < 0 ? "max" : value;
 }
 
-function notOnV2(flag: string): EngineError {
+function notOn(version: 1 | 2, flag: string): EngineError {
   return new EngineError(
-    `cannot set ${flag}: cgroup v2, which this host has, does not offer it: leave it out`,
+    `cannot set ${flag}: cgroup v${version}, which this host has, does not offer it: leave it out`,
   );
-}
-
-/** Nobody asked for a swap limit that is the usual one: a kernel that does not count swap may go without it. */
-function isDefaultSwap(memory: Resources["memory"]): boolean {
-  return memory?.limit !== undefined && memory.swap === memory.limit * 2;
 }
 
 function swapOnly(limit: number | undefined, swap: number | undefined): number | "max" | undefined {

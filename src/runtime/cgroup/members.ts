@@ -1,5 +1,5 @@
 import { isErrno } from "../../linux/errno.ts";
-import { close, readTextIfAny } from "../../linux/file.ts";
+import { close, readTextIfAny, writeInto } from "../../linux/file.ts";
 import { DT_DIR, listFolder } from "../../linux/folder.ts";
 import { openPidfd, signalPidfd } from "../../linux/process.ts";
 import { removeFolder } from "./folders.ts";
@@ -35,6 +35,15 @@ export function groupsBelow(folder: string): string[] {
 /** The pids of the processes in a group's folder and in all groups below it. */
 export function allMembers(folder: string): number[] {
   return [...groupMembers(folder), ...groupsBelow(folder).flatMap(allMembers)];
+}
+
+/** Moves a process into a group; nothing where it has ended. */
+export function moveInto(folder: string, pid: number): void {
+  try {
+    writeInto(`${folder}/cgroup.procs`, String(pid));
+  } catch (error) {
+    if (!isErrno(error, "ESRCH")) throw error;
+  }
 }
 
 /** Kills every process in a group's folder, and removes the groups below it. No error where there is no such group. */

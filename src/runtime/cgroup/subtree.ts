@@ -3,7 +3,7 @@ import { EngineError } from "../../linux/errors.ts";
 import { mkdirIfMissing, readText, writeInto } from "../../linux/file.ts";
 import type { CgroupLayout } from "./layout.ts";
 import { nameInV2 } from "./limits.ts";
-import { groupMembers } from "./members.ts";
+import { groupMembers, moveInto } from "./members.ts";
 
 /** The v2 controllers that containers use. */
 const CONTROLLERS = ["cpu", "cpuset", "io", "memory", "pids"];
@@ -59,14 +59,5 @@ function makeInner(parent: string, top: string): void {
     const members = groupMembers(top);
     if (members.length === 0) return;
     for (const pid of members) moveInto(`${top}/init`, pid);
-  }
-}
-
-function moveInto(group: string, pid: number): void {
-  try {
-    writeInto(`${group}/cgroup.procs`, String(pid));
-  } catch (error) {
-    // it has ended
-    if (!isErrno(error, "ESRCH")) throw error;
   }
 }

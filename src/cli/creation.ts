@@ -1,0 +1,111 @@
+import type { CreateOptions } from "../container/create.ts";
+import type { NetworkMode, Volume } from "../container/record.ts";
+import { EngineError } from "../linux/errors.ts";
+import type { Flag, Parsed } from "./command.ts";
+import { absolute } from "./engine.ts";
+import { readEnvironment } from "./environment.ts";
+import { UsageError } from "./errors.ts";
+import { limitFlags, readLimits } from "./limits.ts";
+import { parseSize } from "./units.ts";
+import { parseVolume } from "./volume.ts";
+
+/** What a container is to be: the flags that run and create share. */
+export const creationFlags: readonly Flag[] = [
+  { name: "interactive", short: "i", kind: "bool", help: "Keep stdin open" },
+  { name: "tty", short: "t", kind: "bool", help: "Give the program a terminal" },
+  { name: "name", kind: "string", value: "NAME", help: "Name the container" },
+  { name: "rm", kind: "bool", help: "Remove the container when it ends" },
+  {
+    name: "env",
+    short: "e",
+    kind: "list",
+    value: "KEY=VALUE",
+    help: "Set a variable (KEY alone: the caller's value)",
+  },
+  { name: "env-file", kind: "list", value: "FILE", help: "Read variables from a file" },
+  {
+    name: "volume",
+    short: "v",
+    kind: "list",
+    value: "HOST:CTR[:ro]",
+    help: "Bind a folder or file of the host",
+  },
+  ...limitFlags,
+  { name: "cgroup-parent", kind: "string", value: "PATH", help: "The cgroup that its own is made in" },
+  { name: "shm-size", kind: "string", value: "BYTES", help: "Size of /dev/shm (64m)" },
+  { name: "workdir", short: "w", kind: "string", value: "DIR", help: "Working folder in the container" },
+  { name: "user", short: "u", kind: "string", value: "USER[:GROUP]", help: "Run as this user" },
+  { name: "hostname", short: "h", kind: "string", value: "NAME", help: "Host name in the container" },
+  { name: "entrypoint", kind: "string", value: "PROGRAM", help: "Replace the image's entrypoint" },
+  { name: "network", aliases: ["net"], kind: "string", value: "MODE", help: "none (loopback only) or host" },
+  { name: "label", short: "l", kind: "list", value: "KEY=VALUE", help: "Put a label on the container" },
+  { name: "rootfs", kind: "bool", help: "IMAGE is a folder of the host, which stays unchanged" },
+];
+
+/** The container that was asked for, each flag checked. Throws UsageError. */
+export function readCreation(input: Parsed): CreateOptions {
+  const [image = "", ...args] = input.args;
+  const rootfs = input.bool("rootfs");
+  const workdir = input.text("workdir");
+  if (workdir && !workdir.startsWith("/"))
+    throw new UsageError(`invalid working folder '${workdir}': it is relative, and must be an absolute path`);
+  // as Docker: an empty text is none given, which scripts with empty variables rely on
+  const text = <K extends string>(key: K, flag: string): { [P in K]?: string } => {
+    const value = input.text(flag);
+    return (value ? { [key]: value } : {}) as { [P in K]?: string };
+  };
+  const name = input.text("name")?.replace(/^\//, "");
+  const entrypoint = input.text("entrypoint");
+  const cgroupParent = readCgroupParent(input.text("cgroup-parent"));
+  const shmSize = parseSize(input.text("shm-size") || "0");
+  return {
+    image: rootfs ? absolute(image) : image,
+    rootfs,
+    args,
+    env: readEnvironment(input),
+    volumes: readVolumes(input.list("volume")),
+    limits: readLimits(input),
+    network: readNetwork(input.text("network")),
+    labels: Object.fromEntries(input.list("label").map(splitLabel)),
+    terminal: input.bool("tty"),
+    stdin: input.bool("interactive"),
+    autoRemove: input.bool("rm"),
+    ...(name && { name }),
+    ...(entrypoint !== undefined && { entrypoint }),
+    ...(shmSize > 0 && { shmSize }),
+    ...(cgroupParent !== undefined && { cgroupParent }),
+    ...text("workdir", "workdir"),
+    ...text("user", "user"),
+    ...text("hostname", "hostname"),
+  };
+}
+
+function readVolumes(texts: readonly string[]): Volume[] {
+  const volumes = texts.map((text) => parseVolume(text, process.cwd()));
+  const taken = new Set<string>();
+  for (const { destination } of volumes) {
+    if (taken.has(destination)) throw new UsageError(`Duplicate mount point: ${destination}: give it once`);
+    taken.add(destination);
+  }
+  return volumes;
+}
+
+/** A path from the root of each cgroup tree; a relative one too, as with Docker. Empty is the root itself. */
+function readCgroupParent(path: string | undefined): string | undefined {
+  if (!path) return undefined;
+  const names = path.split("/").filter((name) => name !== "" && name !== ".");
+  if (names.includes(".."))
+    throw new UsageError(`invalid cgroup parent '${path}': it must not lead upwards ('..')`);
+  return names.map((name) => `/${name}`).join("");
+}
+
+function readNetwork(mode: string | undefined): NetworkMode {
+  if (mode === undefined || mode === "none") return "none";
+  if (mode === "host") return "host";
+  throw new EngineError(`cannot use network ${mode}: only none and host are there yet`);
+}
+
+function splitLabel(label: string): [string, string] {
+  const equals = label.indexOf("=");
+  return equals < 0 ? [label, ""] : [label.slice(0, equals), label.slice(equals + 1)];
+}
