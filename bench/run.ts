@@ -6,6 +6,7 @@
 import { cpus, release } from "node:os";
 import { parseArgs } from "node:util";
 import { floor, runtime } from "./bare.ts";
+import { timeCgroups } from "./cgroups.ts";
 import { emptyProgram } from "./empty.ts";
 import type { Engine, Found, Site } from "./engine.ts";
 import { docker, mydocker, podman } from "./full.ts";
@@ -166,6 +167,7 @@ function facts({ engines, options }: Bench): Record<string, string> {
 async function measure(bench: Bench, missing: Exclude<Found, Engine>[]): Promise<string> {
   const sections = [await timeStartUp(bench), await timeRun(bench), ...(await timeWithOne(bench))];
   if (bench.options.many > 0) sections.push(await timeWithMany(bench));
+  sections.push(timeCgroups(200));
   sections.push(await measureMemory(bench));
   const report = { about: facts(bench), missing, sections };
   return bench.options.json ? jsonOf(report) : textOf(report);

@@ -16,6 +16,23 @@ int receive_message(int fd, struct message *message, int flags) {
   return got == sizeof *message;
 }
 
+// A message with descriptors (unix(7), "SCM_RIGHTS"). How many there are, or negative where none has come.
+int receive_descriptors(int fd, struct message *message, int *fds) {
+  struct {
+    size_t length;
+    int level, type, fds[MOST_FDS];
+  } control;
+  struct iovec data = {message, sizeof *message};
+  struct msghdr header = {.data = &data, .count = 1, .control = &control, .control_length = sizeof control};
+  long got;
+  do got = SYS(recvmsg, fd, &header, MSG_CMSG_CLOEXEC);
+  while (got == -EINTR);
+  if (got != sizeof *message || header.control_length < sizeof(size_t)) return -1;
+  int count = (int)((control.length - 16) / sizeof(int));
+  for (int i = 0; i < count; i++) fds[i] = control.fds[i];
+  return count;
+}
+
 __attribute__((noreturn)) void fail(int fd, int stage, long result) {
   send_message(fd, MESSAGE_FAILED, stage, (int32_t)-result, 0);
   leave(125);

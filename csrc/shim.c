@@ -28,17 +28,49 @@ static void open_standard_streams(void) {
   SYS(close, fd);
 }
 
+// Not attached: the client's streams are not ours.
+static void leave_streams(void) {
+  int nothing = (int)SYS(openat, AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC, 0);
+  for (int fd = 0; fd < 3; fd++) SYS(dup3, nothing, fd, 0);
+  SYS(close, nothing);
+}
+
+// Above the numbers of all descriptors that are given.
+#define ABOVE 64
+
+// Puts the descriptors that came with BEGIN under their numbers; src/runtime/shim.ts sends them in this order.
+static void place_descriptors(int role, const int *came, int count) {
+  int wanted[MOST_FDS], aside[MOST_FDS], n = 0;
+  wanted[n++] = FD_SUBJECT;
+  if (role == ROLE_MONITOR) wanted[n++] = FD_LOG, wanted[n++] = FD_STATE;
+  if (has_flag(FLAG_INTO_CGROUP)) wanted[n++] = FD_CGROUP;
+  if (has_flag(FLAG_TTY)) wanted[n++] = FD_PTY_MASTER, wanted[n++] = FD_PTY_SLAVE;
+  if (count != n) leave(125);
+  for (int i = 0; i < n; i++) {
+    aside[i] = (int)SYS(fcntl, came[i], F_DUPFD, ABOVE);
+    SYS(close, came[i]);
+  }
+  for (int i = 0; i < n; i++) {
+    if (SYS(dup3, aside[i], wanted[i], 0) < 0) leave(125);
+    SYS(close, aside[i]);
+  }
+}
+
 // What the loader runs first of all.
 __attribute__((constructor)) static void start(void) {
   struct message message;
-  int got = receive_message(FD_CONTROL, &message, 0);
+  int came[MOST_FDS];
+  int got = receive_message(FD_CONTROL, &message, MSG_PEEK);
   if (got == -ENOTSOCK || got == -EBADF) return;
-  if (got != 1 || message.kind != MESSAGE_BEGIN) leave(125);
   // the preloaded library, and what our caller's caller left open
-  SYS(close_range, FD_PRELOAD, ~0u, 0);
+  SYS(close_range, FD_SUBJECT, ~0u, 0);
   open_standard_streams();
+  int count = receive_descriptors(FD_CONTROL, &message, came);
+  if (count < 0 || message.kind != MESSAGE_BEGIN) leave(125);
   given_flags = (uint32_t)message.b;
   clone_flags = (uint32_t)message.c;
+  place_descriptors(message.a, came, count);
+  if (!has_flag(FLAG_ATTACHED)) leave_streams();
   if (message.a == ROLE_ENTER) enter_main();
   monitor_main();
 }

@@ -56,6 +56,7 @@ static inline long sys6(long n, long a, long b, long c, long d, long e, long f) 
 #define O_NOFOLLOW 0400000
 #endif
 #define O_CLOEXEC 02000000
+#define F_DUPFD 0
 #define F_SETFD 2
 #define LOCK_EX 2
 #define F_SETFL 4
@@ -100,11 +101,25 @@ static inline long sys6(long n, long a, long b, long c, long d, long e, long f) 
 #define MSG_PEEK 2
 #define MSG_DONTWAIT 0x40
 #define MSG_NOSIGNAL 0x4000
+#define MSG_CMSG_CLOEXEC 0x40000000
 #define CLOCK_REALTIME 0
 #define CLOCK_MONOTONIC 1
 
 struct timespec {
   long sec, nsec;
+};
+struct iovec {
+  void *at;
+  size_t length;
+};
+struct msghdr {
+  void *name;
+  size_t name_length;
+  struct iovec *data;
+  size_t count;
+  void *control;
+  size_t control_length;
+  long flags;
 };
 struct pollfd {
   int fd;

@@ -14,6 +14,7 @@ import {
   writeFile,
 } from "../linux/file.ts";
 import { exists, isDirectory, isStillAt, statIfAny } from "../linux/stat.ts";
+import { withShim } from "../runtime/shim.ts";
 import { MESSAGE } from "../runtime/wire.ts";
 import { writeProvided } from "./etc.ts";
 import { recordEvents } from "./events.ts";
@@ -38,7 +39,7 @@ import {
   namespacesOf,
   withHome,
 } from "./spec.ts";
-import { type Running, startContainer } from "./start.ts";
+import { type Running, type StartOptions, startContainer } from "./start.ts";
 import { NAME } from "./store.ts";
 import { resolveUserIn } from "./user.ts";
 
@@ -78,13 +79,15 @@ type Source = Pick<Image, "id" | "layers" | "config">;
  */
 export function runContainer(paths: Paths, options: CreateOptions, detach: boolean): Promise<Running> {
   return withSource(paths, options, (source) =>
-    create(paths, options, source, (record, folderLock) => {
-      const running = start(paths, record, options, source.config, { folderLock, detach });
-      if (!running.shim.tell(running.shim.control, MESSAGE.commit))
-        throw new EngineError("the container's monitor was killed while the container was being created");
-      recordEvents(paths, record, ["create", "start"]);
-      return running;
-    }),
+    withShim((shim) =>
+      create(paths, options, source, (record, folderLock) => {
+        const running = start(paths, record, options, source.config, { shim, folderLock, detach });
+        if (!running.shim.tell(running.shim.control, MESSAGE.commit))
+          throw new EngineError("the container's monitor was killed while the container was being created");
+        recordEvents(paths, record, ["create", "start"]);
+        return running;
+      }),
+    ),
   );
 }
 
@@ -250,9 +253,10 @@ function start(
   record: ContainerRecord,
   options: CreateOptions,
   config: ImageConfig,
-  { folderLock, detach }: { readonly folderLock: number; readonly detach: boolean },
+  { shim, folderLock, detach }: Pick<StartOptions, "shim"> & { folderLock: number; detach: boolean },
 ): Running {
   return startContainer(paths, {
+    shim,
     record,
     resources: resourcesOf(record.limits),
     namespaces: namespacesOf(record),

@@ -7,7 +7,7 @@ import { lstat, S_IFCHR, S_IFMT } from "../linux/stat.ts";
 import { openPty, type Pty } from "../linux/tty.ts";
 import { openGroup } from "../runtime/cgroup/group.ts";
 import { namespaceFlags, processOrders } from "../runtime/launch.ts";
-import { ShimError, ShimProcess } from "../runtime/shim.ts";
+import { ShimError, type ShimProcess, withShim } from "../runtime/shim.ts";
 import type { Process } from "../runtime/spec.ts";
 import { FLAG, MESSAGE } from "../runtime/wire.ts";
 import { type Attachment, prepareAttach } from "./attach.ts";
@@ -41,6 +41,10 @@ export interface Executing {
 
 /** Runs a command in all namespaces and the cgroup of a running container; returns once it has been executed. */
 export function execInContainer(paths: Paths, reference: string, options: ExecOptions): Executing {
+  return withShim((shim) => enterContainer(paths, reference, options, shim));
+}
+
+function enterContainer(paths: Paths, reference: string, options: ExecOptions, shim: ShimProcess): Executing {
   const { record, state } = runningContainer(paths, reference);
   if (state.status === "paused")
     throw new EngineError(`container ${record.name} is paused: unpause the container before exec`, 1);
@@ -49,15 +53,15 @@ export function execInContainer(paths: Paths, reference: string, options: ExecOp
   const terminal = options.terminal ? terminalIn(root) : undefined;
   let attachment: Attachment | undefined;
   try {
-    // the cgroup namespace too: it exists by now
-    const cloneFlags = namespaceFlags(namespacesOf(record)) | CLONE.NEWCGROUP;
     const flags =
       (options.terminal ? FLAG.tty : 0) |
       (options.stdin ? FLAG.stdin : 0) |
       (options.detach ? 0 : FLAG.attached) |
       (options.stdin && !options.detach ? FLAG.attachStdin : 0) |
       (group.fd !== undefined ? FLAG.intoCgroup : 0);
-    const shim = ShimProcess.start(
+    // the cgroup namespace too: it exists by now
+    const cloneFlags = namespaceFlags(namespacesOf(record)) | CLONE.NEWCGROUP;
+    shim.begin(
       { role: "enter", flags, cloneFlags },
       {
         subject: pidfd,
@@ -65,7 +69,6 @@ export function execInContainer(paths: Paths, reference: string, options: ExecOp
         ...(terminal && { ptyMaster: terminal.master, ptySlave: terminal.slave }),
       },
     );
-    // while it starts
     const process = execProcess(root, readSpec(paths, record.id).process, record.user, options);
     if (!options.detach) attachment = prepareAttach(shim, terminal, options.stdin);
     shim.launch({ ...processOrders(process), joins: group.joins }, false);

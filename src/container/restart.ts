@@ -1,6 +1,7 @@
 import { EngineError, undone } from "../linux/errors.ts";
 import { close, mkdirAll, unlinkIfAny, writeFile } from "../linux/file.ts";
 import { exists } from "../linux/stat.ts";
+import { withShim } from "../runtime/shim.ts";
 import { MESSAGE } from "../runtime/wire.ts";
 import { writeProvided } from "./etc.ts";
 import { recordEvents } from "./events.ts";
@@ -11,7 +12,7 @@ import type { Container } from "./record.ts";
 import { clearRemains } from "./remains.ts";
 import { dispose } from "./remove.ts";
 import { resourcesOf } from "./resources.ts";
-import { type Running, startContainer } from "./start.ts";
+import { type Running, type StartOptions, startContainer } from "./start.ts";
 import { stopAndHold } from "./stop.ts";
 import { findId, isStarted, readContainer, readRecord, readState, waitForLock } from "./store.ts";
 
@@ -77,7 +78,7 @@ function startHeld(paths: Paths, id: string, lock: number, streams: Streams): Ru
   const { record } = container;
   const first = !isStarted(paths, record.id);
   try {
-    return startAgain(paths, container, lock, streams);
+    return withShim((shim) => startAgain(paths, container, { shim, lock }, streams));
   } catch (error) {
     // as Docker: one that goes with its program goes without it too; another one is as it was
     if (record.autoRemove) throw undone(error, () => dispose(paths, record.id));
@@ -86,12 +87,18 @@ function startHeld(paths: Paths, id: string, lock: number, streams: Streams): Ru
   }
 }
 
-function startAgain(paths: Paths, container: Container, lock: number, streams: Streams): Running {
+function startAgain(
+  paths: Paths,
+  container: Container,
+  { shim, lock }: Pick<StartOptions, "shim" | "lock">,
+  streams: Streams,
+): Running {
   const { record, spec } = container;
   clearRemains(paths, record.id, record.name);
   forgetVolatile(paths, record.id);
   for (const { source } of record.volumes) if (!exists(source)) mkdirAll(source, 0o755);
   const running = startContainer(paths, {
+    shim,
     record,
     resources: resourcesOf(record.limits),
     namespaces: spec.linux.namespaces,

@@ -10,7 +10,7 @@ import { oomControlFile, oomFile } from "../runtime/cgroup/oom.ts";
 import { removeGroup } from "../runtime/cgroup/remove.ts";
 import { enterAndBuild, namespaceFlags, processOrders } from "../runtime/launch.ts";
 import type { Orders } from "../runtime/orders.ts";
-import { receiveMessage, ShimError, ShimProcess } from "../runtime/shim.ts";
+import { receiveMessage, ShimError, type ShimProcess } from "../runtime/shim.ts";
 import type { Namespace, Resources } from "../runtime/spec.ts";
 import { makeTerminal, type Terminal } from "../runtime/terminal.ts";
 import { FLAG, MESSAGE } from "../runtime/wire.ts";
@@ -23,6 +23,8 @@ import { stateOf } from "./store.ts";
 
 /** How a container is to be started. */
 export interface StartOptions {
+  /** The process that becomes the container's monitor; it is gone where the start fails. */
+  readonly shim: ShimProcess;
   readonly record: ContainerRecord;
   readonly resources: Resources;
   readonly namespaces: readonly Namespace[];
@@ -60,7 +62,6 @@ interface Begun {
   readonly state: StateFile;
   group?: CgroupGroup;
   attachment?: Attachment;
-  shim?: ShimProcess;
   launched: boolean;
 }
 
@@ -78,7 +79,7 @@ export function startContainer(paths: Paths, options: StartOptions): Running {
   } catch (error) {
     begun.attachment?.restore();
     throw undone(explain(error, options.record), () => {
-      if (begun.shim) endShim(begun.shim, begun.launched);
+      endShim(options.shim, begun.launched);
       state.discard();
       unmountOverlay(paths, options.record.id);
       if (begun.group) removeStarted(begun.layout, begun.group);
@@ -103,11 +104,15 @@ function begin(paths: Paths, options: StartOptions, begun: Begun): Running {
   const flags = beginFlags(options, cgroup !== undefined);
   // the cgroup namespace is made by init itself, once it is in its group
   const cloneFlags = namespaceFlags(options.namespaces) & ~CLONE.NEWCGROUP;
-  const shim = ShimProcess.start(
-    { role: "monitor", flags, cloneFlags },
-    { subject: options.lock, log, state: state.fd, ...(cgroup !== undefined && { cgroup }), ...pty },
-  );
-  begun.shim = shim;
+  const { shim } = options;
+  const fds = {
+    subject: options.lock,
+    log,
+    state: state.fd,
+    ...(cgroup !== undefined && { cgroup }),
+    ...pty,
+  };
+  shim.begin({ role: "monitor", flags, cloneFlags }, fds);
   addHierarchies(layout, group, options.resources);
   mountOverlay(paths, record.id, record.layers, record.autoRemove);
   const container = options.describe();

@@ -1,6 +1,6 @@
 import { errnoName } from "./errno.ts";
 import { close } from "./file.ts";
-import { check, errno, library } from "./libc.ts";
+import { address, check, errno, library, SYS, syscall } from "./libc.ts";
 
 const libc = library({
   socketpair: "iiipi",
@@ -33,6 +33,24 @@ export function send(fd: number, message: Uint8Array): boolean {
   const sent = libc().send(fd, message, message.length, MSG_NOSIGNAL);
   if (sent < 0 && ["EPIPE", "ECONNRESET"].includes(errnoName(errno()))) return false;
   check(sent, "send", `fd ${fd}`);
+  return true;
+}
+
+const SOL_SOCKET = 1;
+const SCM_RIGHTS = 1;
+
+/** sendmsg(2) with descriptors, which the receiver gets copies of (unix(7), "SCM_RIGHTS"); false where the other end is gone. */
+export function sendWithFds(fd: number, message: Uint8Array, fds: readonly number[]): boolean {
+  // struct cmsghdr: its length (8 bytes), level, type; then the descriptors
+  const control = new Uint32Array(4 + fds.length + (fds.length % 2));
+  control.set([16 + 4 * fds.length, 0, SOL_SOCKET, SCM_RIGHTS, ...fds]);
+  const iovec = new BigUint64Array([BigInt(address(message)), BigInt(message.length)]);
+  // struct msghdr: no name; one iovec; the control data; no flags
+  const header = new BigUint64Array([0n, 0n, BigInt(address(iovec)), 1n, BigInt(address(control)), 0n, 0n]);
+  header[5] = BigInt(control.byteLength);
+  const sent = syscall(SYS.sendmsg, fd, header, MSG_NOSIGNAL);
+  if (sent < 0 && ["EPIPE", "ECONNRESET"].includes(errnoName(errno()))) return false;
+  check(sent, "sendmsg", `fd ${fd}`);
   return true;
 }
 

@@ -3,9 +3,9 @@ import { EngineError } from "../linux/errors.ts";
 import { close, dupFrom, memfd, O, open, sealAll, writeAll } from "../linux/file.ts";
 import { cloneTree, fdPath, MOUNT_ATTR, setMountAttributes } from "../linux/mount.ts";
 import { spawn, waitFor } from "../linux/process.ts";
-import { messagePair, receive, send } from "../linux/socket.ts";
+import { messagePair, receive, send, sendWithFds } from "../linux/socket.ts";
 import { encodeOrders, type Orders } from "./orders.ts";
-import { FD, FLAG, MESSAGE, ORDERS_MAGIC, ROLE, STAGES, type Stage } from "./wire.ts";
+import { FD, MESSAGE, ORDERS_MAGIC, ROLE, STAGES, type Stage } from "./wire.ts";
 
 /** The compiled csrc/, base64, put in by build.ts. */
 declare const SHIM_BASE64: string | undefined;
@@ -23,10 +23,11 @@ export class ShimError extends EngineError {
   }
 }
 
-/** The descriptors of ours that a shim process gets beside its sockets and orders, by their FD names. */
-export type ShimFds = Partial<
-  Record<Exclude<keyof typeof FD, "control" | "orders" | "channel" | "preload">, number>
->;
+/** The descriptors of ours that a shim process gets with BEGIN, by their FD names. */
+export type ShimFds = Partial<Record<(typeof GIVEN)[number], number>>;
+
+/** In the order that csrc/shim.c expects them in. */
+const GIVEN = ["subject", "log", "state", "cgroup", "ptyMaster", "ptySlave"] as const;
 
 /** What a shim process is told before its orders. */
 export interface Begin {
@@ -46,10 +47,12 @@ interface Message {
 }
 
 /**
- * A process of our own executable in which only the shim runs, never JavaScript: the monitor of a container,
- * or what enters one. It waits for its orders, so it can be started before they are known.
+ * A process of our own executable in which only the shim runs, never JavaScript: the monitor of a container, or what enters
+ * one. It takes milliseconds to be there and waits for BEGIN then, so it is started before anything else is done.
  */
 export class ShimProcess {
+  private reaped = false;
+
   private constructor(
     readonly pid: number,
     readonly control: number,
@@ -57,31 +60,31 @@ export class ShimProcess {
     private readonly orders: number,
   ) {}
 
-  /** Starts the process, which begins at once. Unless it is attached it has /dev/null for our stdin, stdout and stderr. */
-  static start(begin: Begin, fds: ShimFds): ShimProcess {
+  /** Starts the process, with our own stdin, stdout and stderr. */
+  static spawn(): ShimProcess {
     const preload = above(shimLibrary());
     const [control, theirControl] = messagePair();
     const [channel, theirChannel] = messagePair();
     const orders = above(memfd("mydocker-orders", false));
-    const nothing = above(open("/dev/null", O.RDWR));
     const given = new Map<number, number>([
       [FD.control, above(theirControl)],
       [FD.orders, orders],
       [FD.channel, above(theirChannel)],
       [FD.preload, preload],
     ]);
-    // a number that is not used must not be left to what our own caller had open there
-    for (const name of ["subject", "log", "ptyMaster", "ptySlave", "cgroup", "state"] as const)
-      given.set(FD[name], fds[name] === undefined ? nothing : above(dupFrom(fds[name], ABOVE)));
-    if ((begin.flags & FLAG.attached) === 0) for (const fd of [0, 1, 2]) given.set(fd, nothing);
     const environment = [`LD_PRELOAD=/proc/self/fd/${FD.preload}`];
     const program = above(ownExecutable());
     const pid = spawn(fdPath(program), ["mydocker"], environment, given);
     close(program);
-    for (const fd of new Set(given.values())) if (fd !== orders) close(fd);
-    const process = new ShimProcess(pid, control, channel, orders);
-    process.tell(control, MESSAGE.begin, ROLE[begin.role], begin.flags, begin.cloneFlags);
-    return process;
+    for (const fd of given.values()) if (fd !== orders) close(fd);
+    return new ShimProcess(pid, control, channel, orders);
+  }
+
+  /** Says what it is. Unless it is attached it has /dev/null then for our stdin, stdout and stderr. */
+  begin({ role, flags, cloneFlags }: Begin, fds: ShimFds): void {
+    const list: number[] = [];
+    for (const name of GIVEN) if (fds[name] !== undefined) list.push(fds[name]);
+    sendWithFds(this.control, encode(MESSAGE.begin, ROLE[role], flags, cloneFlags), list);
   }
 
   /** Gives it, and a monitor's init, the orders. */
@@ -94,7 +97,7 @@ export class ShimProcess {
 
   /** Sends a message of one kind and up to three values; false where the process is gone. */
   tell(socket: number, kind: number, a = 0, b = 0, c = 0): boolean {
-    return send(socket, new Uint8Array(new Int32Array([kind, a, b, c]).buffer));
+    return send(socket, encode(kind, a, b, c));
   }
 
   /** Waits for a message of `kind` on a socket; throws what FAILED says, or that the process ended before. */
@@ -126,11 +129,28 @@ export class ShimProcess {
     );
   }
 
-  /** Waits for the process to be gone. */
+  /** Lets go of the process, which ends then if it has not begun yet, and waits for it to be gone. */
   reap(): void {
+    if (this.reaped) return;
+    this.reaped = true;
     close(this.control);
     waitFor(this.pid);
   }
+}
+
+/** Starts a shim process for `use`; where that throws, it is gone. */
+export function withShim<T>(use: (shim: ShimProcess) => T): T {
+  const shim = ShimProcess.spawn();
+  try {
+    return use(shim);
+  } catch (error) {
+    shim.reap();
+    throw error;
+  }
+}
+
+function encode(kind: number, a: number, b: number, c: number): Uint8Array {
+  return new Uint8Array(new Int32Array([kind, a, b, c]).buffer);
 }
 
 /** One message, or undefined where the other end is closed (or, without `wait`, nothing has come). */

@@ -6,7 +6,9 @@
  *   client ── channel (seqpacket, fd 5) ── init, or the process that exec makes
  *
  *   client                    monitor                    init
- *     │── posix_spawn, BEGIN ───▶ │── clone ─────────────▶ │
+ *     │── posix_spawn ──────────▶ │
+ *     │   (finds the image, makes folders and the v2 cgroup)
+ *     │── BEGIN ────────────────▶ │── clone ─────────────▶ │
  *     │ ◀────────────── CREATED ──│                        │
  *     │   (makes cgroups, mounts the overlay, writes the orders)
  *     │── LAUNCH ───────────────▶ │                        │
@@ -23,7 +25,7 @@
  *                                 │   a JavaScript process that does the client's part too)
  */
 
-/** Descriptors that a shim process finds open, by number. */
+/** Descriptors of a shim process, by number: three are there from its start, and preload; the others come with BEGIN. */
 export const FD = {
   control: 3,
   orders: 4,
@@ -63,7 +65,7 @@ export const FLAG = {
 
 /** Messages; each is four 32-bit integers: kind and up to three values. */
 export const MESSAGE = {
-  /** The first one: role, flags, clone(2) flags. */
+  /** The first one: role, flags, clone(2) flags; with descriptors (csrc/shim.c). */
   begin: 12,
   /** The orders are complete. */
   launch: 1,

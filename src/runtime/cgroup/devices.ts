@@ -41,20 +41,27 @@ const ACCESS: Record<string, number> = { m: 1, r: 2, w: 4 };
 /** Offsets in struct bpf_cgroup_dev_ctx: access_type (access in the upper half, type in the lower), major, minor. */
 const CTX = { access: 0, major: 4, minor: 8 } as const;
 
-/** One instruction of eBPF (linux/bpf.h, struct bpf_insn). */
-function insn(code: number, dst: number, src: number, off: number, imm: number): bigint {
-  const word = code | (dst << 8) | (src << 12) | ((off & 0xffff) << 16);
-  return (BigInt(imm >>> 0) << 32n) | BigInt(word >>> 0);
+/** One instruction of eBPF (linux/bpf.h, struct bpf_insn): its two 32-bit halves. */
+type Insn = readonly [code: number, immediate: number];
+
+function insn(code: number, dst: number, src: number, off: number, imm: number): Insn {
+  return [code | (dst << 8) | (src << 12) | ((off & 0xffff) << 16), imm];
 }
 
-const LOAD = (dst: number, offset: number): bigint => insn(0x61, dst, 1, offset, 0);
-const MOVE = (dst: number, src: number): bigint => insn(0xbf, dst, src, 0, 0);
-const SET = (dst: number, value: number): bigint => insn(0xb7, dst, 0, 0, value);
-const AND = (dst: number, value: number): bigint => insn(0x57, dst, 0, 0, value);
-const SHIFT = (dst: number, bits: number): bigint => insn(0x77, dst, 0, 0, bits);
-const UNLESS = (dst: number, value: number, skip: number): bigint => insn(0x55, dst, 0, skip, value);
-const WHERE_ZERO = (dst: number, skip: number): bigint => insn(0x15, dst, 0, skip, 0);
+const LOAD = (dst: number, offset: number): Insn => insn(0x61, dst, 1, offset, 0);
+const MOVE = (dst: number, src: number): Insn => insn(0xbf, dst, src, 0, 0);
+const SET = (dst: number, value: number): Insn => insn(0xb7, dst, 0, 0, value);
+const AND = (dst: number, value: number): Insn => insn(0x57, dst, 0, 0, value);
+const SHIFT = (dst: number, bits: number): Insn => insn(0x77, dst, 0, 0, bits);
+const UNLESS = (dst: number, value: number, skip: number): Insn => insn(0x55, dst, 0, skip, value);
+const WHERE_ZERO = (dst: number, skip: number): Insn => insn(0x15, dst, 0, skip, 0);
 const EXIT = insn(0x95, 0, 0, 0, 0);
+
+function assemble(program: readonly Insn[]): BigUint64Array {
+  const words = new Uint32Array(program.length * 2);
+  for (let at = 0; at < program.length; at++) words.set(program[at] ?? EXIT, at * 2);
+  return new BigUint64Array(words.buffer);
+}
 
 function accessMask(access: string): number {
   return [...access].reduce((mask, letter) => mask | (ACCESS[letter] ?? 0), 0);
@@ -75,10 +82,10 @@ export function deviceProgram(rules: readonly DeviceRule[]): BigUint64Array {
   ];
   for (const rule of rules.toReversed()) {
     // the verifier refuses what can never be reached
-    if (isForAll(rule)) return new BigUint64Array([...program, SET(0, rule.allow ? 1 : 0), EXIT]);
+    if (isForAll(rule)) return assemble([...program, SET(0, rule.allow ? 1 : 0), EXIT]);
     program.push(...verdict(rule));
   }
-  return new BigUint64Array([...program, SET(0, 0), EXIT]);
+  return assemble([...program, SET(0, 0), EXIT]);
 }
 
 function isForAll({ type, access, major, minor }: DeviceRule): boolean {
@@ -86,8 +93,8 @@ function isForAll({ type, access, major, minor }: DeviceRule): boolean {
 }
 
 /** One rule: on to the next one unless the device fits; then its accesses are denied, or taken off those undecided. */
-function verdict({ type, access, major, minor, allow }: DeviceRule): bigint[] {
-  const tests: ((skip: number) => bigint)[] = [];
+function verdict({ type, access, major, minor, allow }: DeviceRule): Insn[] {
+  const tests: ((skip: number) => Insn)[] = [];
   if (type === "b" || type === "c") tests.push((skip) => UNLESS(2, TYPES[type], skip));
   if (major !== undefined) tests.push((skip) => UNLESS(4, major, skip));
   if (minor !== undefined) tests.push((skip) => UNLESS(5, minor, skip));

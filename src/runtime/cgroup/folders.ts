@@ -24,13 +24,13 @@ export interface Made {
 
 /**
  * Makes a group's folder in one tree, and those above it where they are missing. `prepare` is called for each folder
- * before something is made in it.
+ * before something is made in it, and told if the folder is new.
  */
 export function makeGroupFolder(
   top: string,
   cgroupsPath: string,
   made: Made,
-  prepare: (parent: string) => void,
+  prepare: (parent: string, isNew: boolean) => void,
 ): string {
   for (let tries = 0; ; tries++) {
     try {
@@ -42,16 +42,23 @@ export function makeGroupFolder(
   }
 }
 
-function makeOnce(top: string, cgroupsPath: string, made: Made, prepare: (parent: string) => void): string {
+function makeOnce(
+  top: string,
+  cgroupsPath: string,
+  made: Made,
+  prepare: (parent: string, isNew: boolean) => void,
+): string {
   const last = cgroupsPath.lastIndexOf("/");
   let parent = top;
+  let isNew = false;
   for (const name of cgroupsPath.slice(0, last).split("/")) {
     if (name === "") continue;
-    prepare(parent);
+    prepare(parent, isNew);
     parent += `/${name}`;
-    if (mkdirIfMissing(parent)) made.parents.push(parent);
+    isNew = mkdirIfMissing(parent);
+    if (isNew) made.parents.push(parent);
   }
-  prepare(parent);
+  prepare(parent, isNew);
   const folder = parent + cgroupsPath.slice(last);
   mkdir(folder);
   made.folders.push(folder);

@@ -8,7 +8,7 @@ import { isBelowOwn, makeGroupFolder } from "./folders.ts";
 import { type CgroupLayout, foldersOf, type GroupPlace } from "./layout.ts";
 import { removeMade } from "./remove.ts";
 import { applySetting, hierarchySettings, unifiedSettings } from "./settings.ts";
-import { controllersForV2, enableControllers } from "./subtree.ts";
+import { controllersForV2, enableControllers, presentControllers } from "./subtree.ts";
 
 /** A container's place in the cgroup trees, as far as it is made. */
 export interface CgroupGroup {
@@ -38,9 +38,10 @@ export function createGroup(layout: CgroupLayout, cgroupsPath: string, resources
   let fd: number | undefined;
   try {
     const wanted = controllersForV2(layout);
-    let controllers: string[] = [];
-    const prepare = (parent: string): void => {
-      controllers = enableControllers(parent, top, wanted);
+    let controllers: readonly string[] = [];
+    const prepare = (parent: string, isNew: boolean): void => {
+      const available = parent === top ? presentControllers(top, wanted) : controllers;
+      controllers = enableControllers(parent, top, available, isNew);
     };
     const folder = makeGroupFolder(top, cgroupsPath, group, prepare);
     const settings = unifiedSettings(layout, resources, controllers);

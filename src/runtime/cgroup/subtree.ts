@@ -14,15 +14,29 @@ export function controllersForV2({ hierarchies }: CgroupLayout): string[] {
   return CONTROLLERS.filter((name) => !onV1.includes(name));
 }
 
+/** Those of the wanted controllers that a group of the v2 tree can hand down. */
+export function presentControllers(folder: string, wanted: readonly string[]): readonly string[] {
+  return wanted.length === 0
+    ? wanted
+    : namesIn(`${folder}/cgroup.controllers`).filter((name) => wanted.includes(name));
+}
+
+function namesIn(file: string): string[] {
+  return readText(file).trim().split(" ");
+}
+
 /**
- * Hands those of the wanted controllers that are there down to the groups below `parent`, a folder of the v2 tree that
- * is mounted at `top`; returns their names. (cgroup-v2, "Controlling Controllers".)
+ * Hands the controllers that are `present` in `parent`, a folder of the v2 tree that is mounted at `top`, down to the groups
+ * below it; returns those that could be. A new folder hands down none. (cgroup-v2, "Controlling Controllers".)
  */
-export function enableControllers(parent: string, top: string, wanted: readonly string[]): string[] {
-  if (wanted.length === 0) return [];
-  const names = (file: string): string[] => readText(`${parent}/${file}`).trim().split(" ");
-  const present = names("cgroup.controllers").filter((name) => wanted.includes(name));
-  const enabled = names("cgroup.subtree_control");
+export function enableControllers(
+  parent: string,
+  top: string,
+  present: readonly string[],
+  isNew: boolean,
+): readonly string[] {
+  if (present.length === 0) return present;
+  const enabled = isNew ? [] : namesIn(`${parent}/cgroup.subtree_control`);
   const missing = present.filter((name) => !enabled.includes(name));
   if (missing.length === 0) return present;
   const enable = (those: readonly string[]): void =>

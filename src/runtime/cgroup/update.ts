@@ -6,7 +6,7 @@ import { type CgroupLayout, foldersOf, folderWith, type GroupPlace, placeOf } fr
 import type { Setting } from "./limits.ts";
 import { groupMembers, moveInto, readKernelFile } from "./members.ts";
 import { applySetting, hierarchySettings, unifiedSettings } from "./settings.ts";
-import { controllersForV2 } from "./subtree.ts";
+import { controllersForV2, presentControllers } from "./subtree.ts";
 
 /** A file of a group, what it is to hold, and what it held before. */
 interface Change {
@@ -43,7 +43,8 @@ function change(
   before: Resources,
   after: Resources,
 ): void {
-  const controllers = place.unified === undefined ? [] : unifiedControllers(layout, place.unified);
+  const controllers =
+    place.unified === undefined ? [] : presentControllers(place.unified, controllersForV2(layout));
   const all = (resources: Resources): Setting[] => [
     ...(place.unified === undefined ? [] : unifiedSettings(layout, resources, controllers)),
     ...(layout.version === 1 ? hierarchySettings(layout, resources, controllers) : []),
@@ -57,11 +58,6 @@ function change(
       return { folder, setting, before: readKernelFile(`${folder}/${setting.file}`)?.trim() ?? "" };
     }),
   );
-}
-
-function unifiedControllers(layout: CgroupLayout, folder: string): string[] {
-  const present = readText(`${folder}/cgroup.controllers`).trim().split(" ");
-  return controllersForV2(layout).filter((name) => present.includes(name));
 }
 
 /** A quota that is not wanted any more. */
