@@ -65,6 +65,7 @@ static inline long sys6(long n, long a, long b, long c, long d, long e, long f) 
 #define CLONE_PIDFD 0x00001000
 #define CLONE_NEWCGROUP 0x02000000
 #define CLONE_INTO_CGROUP 0x200000000ull
+#define STATX_NLINK 4
 #define MS_NOSUID 2
 #define MS_NODEV 4
 #define MS_NOEXEC 8

@@ -19,6 +19,7 @@ import {
   newName,
   ok,
   ROOT,
+  SLOW,
   scratch,
   start,
   suite,
@@ -27,9 +28,6 @@ import {
 } from "./harness.ts";
 
 suite();
-
-/** The virtual machine has one slow CPU. */
-const SLOW = process.env.MYDOCKER_VM !== undefined;
 
 describe("kill -9 and concurrency", () => {
   test("the client of run -d killed at many moments: nothing half-made, and everything goes on working", async () => {

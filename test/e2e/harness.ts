@@ -11,6 +11,9 @@ export * from "./kernel.ts";
 export * from "./leftovers.ts";
 export * from "./place.ts";
 
+/** The virtual machine: one CPU, and system calls that take their time. */
+export const SLOW = process.env.MYDOCKER_VM !== undefined;
+
 export interface Result {
   readonly code: number;
   readonly stdout: string;

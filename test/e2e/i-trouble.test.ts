@@ -9,6 +9,7 @@ import {
   ok,
   ROOT,
   RUN,
+  SLOW,
   scratch,
   start,
   statusField,
@@ -18,8 +19,6 @@ import {
 
 suite();
 
-/** The virtual machine has one slow CPU. */
-const SLOW = process.env.MYDOCKER_VM !== undefined;
 const layers = (): string[] => (existsSync(`${ROOT}/layers`) ? readdirSync(`${ROOT}/layers`) : []);
 
 describe("a disk that is full", () => {

@@ -21,6 +21,7 @@ import {
   ok,
   ROOT,
   RUN,
+  SLOW,
   scratch,
   start,
   statusField,
@@ -47,9 +48,6 @@ function shell(line: string) {
 
 /** Whether a process runs: what only waits to be reaped, by whoever is its parent now, does not. */
 const present = (pid: number): boolean => !["", "Z (zombie)"].includes(statusField(pid, "State"));
-
-/** The virtual machine has one slow CPU. */
-const SLOW = process.env.MYDOCKER_VM !== undefined;
 
 describe("what a container must not reach", () => {
   test("the executable on the host: what a container's processes were started from is read-only", async () => {

@@ -1,7 +1,7 @@
 import { isErrno } from "../../linux/errno.ts";
 import { EngineError } from "../../linux/errors.ts";
 import { writeInto } from "../../linux/file.ts";
-import { foldersOf, folderWith, type GroupPlace } from "./layout.ts";
+import { foldersOf, type GroupPlace } from "./layout.ts";
 import { killMembers, readKernelFile } from "./members.ts";
 
 /** How long a process may be in a system call that cannot be interrupted before a freeze is given up, in seconds. */
@@ -16,19 +16,32 @@ interface Freezer {
   readonly stopped: RegExp;
 }
 
-/** In the v2 tree frozen processes can be killed, on v1 they cannot (cgroup-v2, "cgroup.freeze"; freezer-subsystem.rst). */
-function freezerOf(place: GroupPlace): Freezer {
-  const { unified } = place;
+/**
+ * The freezers of a group, the one to use first: in the v2 tree, where frozen processes can be killed, else that of v1, where
+ * they cannot (cgroup-v2, "cgroup.freeze"; freezer-subsystem.rst). With both, others may have used the second one.
+ */
+function freezersOf({ unified, hierarchies }: GroupPlace): Freezer[] {
+  const freezers: Freezer[] = [];
   if (unified !== undefined)
-    return {
+    freezers.push({
       file: `${unified}/cgroup.freeze`,
       freeze: "1",
       thaw: "0",
       tells: `${unified}/cgroup.events`,
       stopped: /^frozen 1$/m,
-    };
-  const file = `${folderWith(place, "freezer").folder}/freezer.state`;
-  return { file, freeze: "FROZEN", thaw: "THAWED", tells: file, stopped: /^FROZEN$/m };
+    });
+  const v1 = hierarchies.find(({ controllers }) => controllers.includes("freezer"));
+  if (v1) {
+    const file = `${v1.path}/freezer.state`;
+    freezers.push({ file, freeze: "FROZEN", thaw: "THAWED", tells: file, stopped: /^FROZEN$/m });
+  }
+  return freezers;
+}
+
+function freezerOf(place: GroupPlace): Freezer {
+  const [first] = freezersOf(place);
+  if (first) return first;
+  throw new EngineError("cannot pause: this host has no freezer cgroup controller", 1);
 }
 
 /** Whether all processes have stopped; undefined where the group is gone. */
@@ -56,13 +69,12 @@ export function freezeGroup(place: GroupPlace): void {
 
 /** Lets the processes of a group go on. No error where there is no such group. */
 export function thawGroup(place: GroupPlace): void {
-  const { file, thaw } = freezerOf(place);
-  writeIfThere(file, thaw);
+  for (const { file, thaw } of freezersOf(place)) writeIfThere(file, thaw);
 }
 
 /** Whether a group is frozen. */
 export function isFrozen(place: GroupPlace): boolean {
-  return hasStopped(freezerOf(place)) === true;
+  return freezersOf(place).some((freezer) => hasStopped(freezer));
 }
 
 /**
@@ -71,10 +83,8 @@ export function isFrozen(place: GroupPlace): boolean {
  */
 export function killGroup(place: GroupPlace): void {
   const killed = place.unified !== undefined && writeIfThere(`${place.unified}/cgroup.kill`, "1");
-  if (!killed) {
-    const { file, freeze } = freezerOf(place);
-    writeIfThere(file, freeze);
-  }
+  const [first] = freezersOf(place);
+  if (!killed && first) writeIfThere(first.file, first.freeze);
   // also those that joined one of the groups only
   for (const folder of foldersOf(place)) killMembers(folder);
   thawGroup(place);
