@@ -100,24 +100,10 @@ export function checkLimits(limits: Limits): void {
     throw new UsageError("--memory-reservation is more than --memory: it can be at most that");
 }
 
-/** The limits of a container with a change; of --cpus and period with quota the one that is new counts. Throws UsageError. */
-export function changeLimits(present: Limits, change: Limits): Limits {
-  const { nanoCpus: _, cpuPeriod, cpuQuota, ...others } = present;
-  const kept =
-    change.nanoCpus !== undefined
-      ? others
-      : (change.cpuPeriod ?? change.cpuQuota) !== undefined
-        ? withoutUndefined({ ...others, cpuPeriod, cpuQuota })
-        : present;
-  const limits = { ...kept, ...change };
-  checkLimits(limits);
-  return limits;
-}
-
 type Read = { [K in keyof Limits]: Limits[K] | undefined };
 
 /** The entries that are there. */
-function withoutUndefined(entries: Read): Limits {
+export function withoutUndefined(entries: Read): Limits {
   return Object.fromEntries(Object.entries(entries).filter(([, value]) => value !== undefined));
 }
 

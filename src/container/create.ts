@@ -17,8 +17,8 @@ import { exists, isDirectory, isStillAt, statIfAny } from "../linux/stat.ts";
 import { withShim } from "../runtime/shim.ts";
 import { MESSAGE } from "../runtime/wire.ts";
 import { writeProvided } from "./etc.ts";
-import { recordEvents } from "./events.ts";
 import { sweepLayers } from "./images.ts";
+import { recordEvents } from "./journal.ts";
 import { makeOverlay, openMerged } from "./overlay.ts";
 import type { Paths } from "./paths.ts";
 import {

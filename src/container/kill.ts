@@ -1,7 +1,7 @@
 import { EngineError } from "../linux/errors.ts";
 import { close } from "../linux/file.ts";
 import { openPidfd, signalPidfd } from "../linux/process.ts";
-import { recordEvents } from "./events.ts";
+import { recordEvents } from "./journal.ts";
 import { isRunning, isUp } from "./liveness.ts";
 import type { Paths } from "./paths.ts";
 import type { ContainerRecord, State } from "./record.ts";
@@ -41,8 +41,9 @@ export function notRunning({ name }: ContainerRecord): EngineError {
 /** `kill`: a signal to a running container; one that is paused goes on. */
 export function killContainer(paths: Paths, reference: string, signal: number): void {
   const { record, state } = runningContainer(paths, reference);
-  if (!signalContainer(state, signal)) throw notRunning(record);
+  // before what comes of it
   recordEvents(paths, record, ["kill"], { signal: String(signal) });
+  if (!signalContainer(state, signal)) throw notRunning(record);
   // as Docker: a signal is of no use to somebody who sleeps
   resumeContainer(paths, record, state);
 }

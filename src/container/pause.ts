@@ -1,8 +1,8 @@
 import { EngineError } from "../linux/errors.ts";
 import { freezeGroup, isFrozen } from "../runtime/cgroup/control.ts";
 import { withChange } from "./change.ts";
-import { recordEvents } from "./events.ts";
 import { groupOf } from "./group.ts";
+import { recordEvents } from "./journal.ts";
 import { notRunning, runningContainer } from "./kill.ts";
 import { isRunning } from "./liveness.ts";
 import type { Paths } from "./paths.ts";

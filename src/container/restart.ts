@@ -4,7 +4,7 @@ import { exists } from "../linux/stat.ts";
 import { withShim } from "../runtime/shim.ts";
 import { MESSAGE } from "../runtime/wire.ts";
 import { writeProvided } from "./etc.ts";
-import { recordEvents } from "./events.ts";
+import { recordEvents } from "./journal.ts";
 import { isRunning } from "./liveness.ts";
 import { forgetVolatile } from "./overlay.ts";
 import type { Paths } from "./paths.ts";

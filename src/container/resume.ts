@@ -2,8 +2,8 @@ import { isErrno } from "../linux/errno.ts";
 import { close, O, open, pwrite, readRegular } from "../linux/file.ts";
 import { isFrozen, thawGroup } from "../runtime/cgroup/control.ts";
 import { withChange } from "./change.ts";
-import { recordEvents } from "./events.ts";
 import { groupOf } from "./group.ts";
+import { recordEvents } from "./journal.ts";
 import type { Paths } from "./paths.ts";
 import type { ContainerRecord, State } from "./record.ts";
 

@@ -15,7 +15,7 @@ import type { Namespace, Resources } from "../runtime/spec.ts";
 import { makeTerminal, type Terminal } from "../runtime/terminal.ts";
 import { FLAG, MESSAGE } from "../runtime/wire.ts";
 import { type Attachment, prepareAttach } from "./attach.ts";
-import { eventOf } from "./events.ts";
+import { eventOf } from "./journal.ts";
 import { mountOverlay, unmountOverlay } from "./overlay.ts";
 import type { Paths } from "./paths.ts";
 import type { Container, ContainerRecord, State } from "./record.ts";

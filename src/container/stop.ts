@@ -1,7 +1,7 @@
 import { EngineError } from "../linux/errors.ts";
 import { close, mkdirIfMissing, writeFileAtomic } from "../linux/file.ts";
 import { parseSignal } from "../linux/signals.ts";
-import { recordEvents } from "./events.ts";
+import { recordEvents } from "./journal.ts";
 import { signalContainer } from "./kill.ts";
 import { isRunning, isUp } from "./liveness.ts";
 import type { Paths } from "./paths.ts";
@@ -44,7 +44,8 @@ export async function stopAndHold(
 
 async function endRun(paths: Paths, record: ContainerRecord, state: State, seconds: number): Promise<number> {
   const signal = (number: number): void => {
-    if (signalContainer(state, number)) recordEvents(paths, record, ["kill"], { signal: String(number) });
+    recordEvents(paths, record, ["kill"], { signal: String(number) });
+    signalContainer(state, number);
   };
   signal(parseSignal(record.stopSignal) ?? 15);
   resumeContainer(paths, record, state);

@@ -1,4 +1,5 @@
-import { type Event, readEvents } from "../../container/events.ts";
+import { readEvents } from "../../container/events.ts";
+import type { Event } from "../../container/journal.ts";
 import { print } from "../../linux/process.ts";
 import type { Command, Parsed } from "../command.ts";
 import { enginePaths } from "../engine.ts";

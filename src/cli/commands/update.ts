@@ -1,9 +1,10 @@
+import type { Limits } from "../../container/record.ts";
 import { updateContainer } from "../../container/update.ts";
 import type { Command, Flag } from "../command.ts";
 import { forEach } from "../each.ts";
 import { enginePaths } from "../engine.ts";
 import { UsageError } from "../errors.ts";
-import { changeLimits, limitFlags, readChange } from "../limits.ts";
+import { checkLimits, limitFlags, readChange, withoutUndefined } from "../limits.ts";
 
 /** What can be changed while a container runs: Docker's list, and the burst. */
 const CHANGEABLE = [
@@ -31,3 +32,17 @@ export const command: Command = {
     );
   },
 };
+
+/** The limits of a container with a change; of --cpus and period with quota the one that is new counts. Throws UsageError. */
+function changeLimits(present: Limits, change: Limits): Limits {
+  const { nanoCpus: _, cpuPeriod, cpuQuota, ...others } = present;
+  const kept =
+    change.nanoCpus !== undefined
+      ? others
+      : (change.cpuPeriod ?? change.cpuQuota) !== undefined
+        ? withoutUndefined({ ...others, cpuPeriod, cpuQuota })
+        : present;
+  const limits = { ...kept, ...change };
+  checkLimits(limits);
+  return limits;
+}
