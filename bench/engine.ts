@@ -13,6 +13,8 @@ export interface Engine {
   exec(name: string): Command;
   /** Starts a container that sleeps; gives the pid of its first process. */
   idle(name: string): number;
+  /** Shows what its containers use, again and again; absent where its frames cannot be told apart. */
+  readonly stats?: Command;
   /** Like idle, for very many; absent where that makes no sense. */
   many?(names: readonly string[]): void;
   /** Removes all containers that there are. */

@@ -65,7 +65,7 @@ export function mydocker(program: string, site: Site): Found {
     ...{ name, settle: 30, program: [copy], env, runOptions: [], image: "busybox", namePrefix: "" },
     ...{ remove: ["rm", "-f"], version: ["version"] },
   };
-  return engineOf(dialect, site);
+  return { ...engineOf(dialect, site), stats: { argv: [copy, "stats"], env } };
 }
 
 /** Podman with a store of its own. It must not ask for more open files than this process may have. */

@@ -16,12 +16,14 @@ import {
   interruptible,
   interruption,
   output,
+  type Result,
   summary,
   timeGroup,
 } from "./measure.ts";
 import { heldBy, processes } from "./memory.ts";
 import { jsonOf, type Section, textOf } from "./report.ts";
 import { openSite } from "./site.ts";
+import { timeFrames } from "./stats.ts";
 
 /** The container that exec and ps are timed with. */
 const ONE = "one";
@@ -96,15 +98,25 @@ function lists(engines: readonly Engine[]): Case[] {
   return engines.flatMap(({ name, list }) => (list ? [{ ...list, name, settle: 20 }] : []));
 }
 
-async function timeWithMany({ site, engines, options }: Bench): Promise<Section> {
+async function timeWithMany({ site, engines, options }: Bench): Promise<Section[]> {
   const able = engines.filter((engine) => engine.many && engine.list);
   for (const engine of able) {
     say(`starting ${options.many} containers in ${engine.name}`);
     for (let i = 0; i < options.many; i++) await interruptible(() => engine.many?.([`many${i}`]));
   }
-  const rows = await timeGroup(lists(able), options.runs, site.log);
+  const ps = await timeGroup(lists(able), options.runs, site.log);
+  const stats: Result[] = [];
+  for (const { name, stats: command } of able)
+    if (command) stats.push(summary(name, await timeFrames(command, Math.min(options.runs, 20))));
   for (const engine of able) engine.clear();
-  return { title: `ps, ${options.many} containers`, unit: "ms", rows, aim: { most: 15, of: "median" } };
+  return [
+    { title: `ps, ${options.many} containers`, unit: "ms", rows: ps, aim: { most: 15, of: "median" } },
+    {
+      title: `stats, ${options.many} containers: one frame`,
+      // 100 ms for 200 containers
+      ...{ unit: "ms", rows: stats, aim: { most: options.many / 2, of: "median" } },
+    },
+  ];
 }
 
 async function timeStartUp({ site, engines, options }: Bench): Promise<Section> {
@@ -166,7 +178,7 @@ function facts({ engines, options }: Bench): Record<string, string> {
 
 async function measure(bench: Bench, missing: Exclude<Found, Engine>[]): Promise<string> {
   const sections = [await timeStartUp(bench), await timeRun(bench), ...(await timeWithOne(bench))];
-  if (bench.options.many > 0) sections.push(await timeWithMany(bench));
+  if (bench.options.many > 0) sections.push(...(await timeWithMany(bench)));
   sections.push(timeCgroups(200));
   sections.push(await measureMemory(bench));
   const report = { about: facts(bench), missing, sections };

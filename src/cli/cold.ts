@@ -15,6 +15,7 @@ import { command as restart } from "./commands/restart.ts";
 import { command as rm } from "./commands/rm.ts";
 import { command as rmi } from "./commands/rmi.ts";
 import { command as start } from "./commands/start.ts";
+import { command as stats } from "./commands/stats.ts";
 import { command as stop } from "./commands/stop.ts";
 import { command as top } from "./commands/top.ts";
 import { command as unpause } from "./commands/unpause.ts";
@@ -33,6 +34,7 @@ export const COLD_COMMANDS: readonly Command[] = [
   rm,
   logs,
   events,
+  stats,
   top,
   update,
   commit,

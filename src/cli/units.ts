@@ -87,16 +87,24 @@ export function parseTimestamp(text: string, now: number): bigint {
   return BigInt(milliseconds) * 1_000_000n + BigInt((date?.[2] ?? "").padEnd(9, "0"));
 }
 
-/** Bytes as Docker shows sizes: units of 1000, four significant digits (`1.234MB`). */
-export function humanSize(bytes: number): string {
-  const units = ["B", "kB", "MB", "GB", "TB", "PB"];
+/** Bytes as Docker shows sizes: units of 1000, four significant digits (`1.234MB`), or fewer. */
+export function humanSize(bytes: number, digits = 4): string {
+  return sizeIn(bytes, 1000, ["B", "kB", "MB", "GB", "TB", "PB"], digits);
+}
+
+/** Bytes as Docker shows memory: units of 1024, four significant digits (`1.234MiB`). */
+export function memorySize(bytes: number): string {
+  return sizeIn(bytes, 1024, ["B", "KiB", "MiB", "GiB", "TiB", "PiB"], 4);
+}
+
+function sizeIn(bytes: number, base: number, units: readonly string[], digits: number): string {
   let size = bytes;
   let unit = 0;
-  while (size >= 1000 && unit < units.length - 1) {
-    size /= 1000;
+  while (size >= base && unit < units.length - 1) {
+    size /= base;
     unit++;
   }
-  return `${Number(size.toPrecision(4))}${units[unit]}`;
+  return `${Number(size.toPrecision(digits))}${units[unit]}`;
 }
 
 /** A span in milliseconds as Docker says it ("Less than a second", "About a minute", "3 hours"). */

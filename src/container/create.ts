@@ -82,9 +82,10 @@ export function runContainer(paths: Paths, options: CreateOptions, detach: boole
     withShim((shim) =>
       create(paths, options, source, (record, folderLock) => {
         const running = start(paths, record, options, source.config, { shim, folderLock, detach });
+        // before the monitor puts down the end
+        recordEvents(paths, record, ["create", "start"]);
         if (!running.shim.tell(running.shim.control, MESSAGE.commit))
           throw new EngineError("the container's monitor was killed while the container was being created");
-        recordEvents(paths, record, ["create", "start"]);
         return running;
       }),
     ),

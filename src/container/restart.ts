@@ -113,7 +113,7 @@ function startAgain(
   });
   // what it says is of the run before
   unlinkIfAny(paths.exit(record.id));
-  running.shim.tell(running.shim.control, MESSAGE.commit);
   recordEvents(paths, record, ["start"]);
+  running.shim.tell(running.shim.control, MESSAGE.commit);
   return running;
 }
