@@ -30,6 +30,18 @@ static long set_capabilities(void) {
   return result;
 }
 
+// setrlimit(2). Where a hard limit may not be raised (CAP_SYS_RESOURCE) it is as high as it is; the client has said so.
+static void set_limits(void) {
+  const uint32_t *word = (const uint32_t *)text_of(orders->rlimits);
+  for (uint32_t i = 0; i + 5 <= orders->rlimits.count; i += 5, word += 5) {
+    uint64_t wanted[2] = {word[1] | (uint64_t)word[2] << 32, word[3] | (uint64_t)word[4] << 32}, present[2];
+    if (SYS(prlimit64, 0, word[0], wanted, 0) != -EPERM || SYS(prlimit64, 0, word[0], 0, present) < 0) continue;
+    for (int half = 0; half < 2; half++)
+      if (wanted[half] > present[1]) wanted[half] = present[1];
+    SYS(prlimit64, 0, word[0], wanted, 0);
+  }
+}
+
 // Groups before the user: afterwards there is no right to set them any more. A change of user takes the signal away that
 // the parent's death sends (prctl(2), PR_SET_PDEATHSIG).
 static void become_user(void) {
@@ -102,6 +114,7 @@ __attribute__((noreturn)) void run_program(const struct stdio *stdio) {
   SYS(close_range, FD_CHANNEL + 1, ~0u, 0);
   SYS(fcntl, FD_CHANNEL, F_SETFD, FD_CLOEXEC);
   SYS(umask, orders->umask);
+  set_limits();
   const char *cwd = text_of(orders->cwd);
   // root may enter folders that the user may not, and on NFS the other way round: try as both
   long entered = SYS(chdir, cwd);

@@ -1,11 +1,13 @@
 import type { CreateOptions } from "../container/create.ts";
-import type { NetworkMode, Volume } from "../container/record.ts";
+import type { Limits, NetworkMode, Volume } from "../container/record.ts";
 import { EngineError } from "../linux/errors.ts";
 import type { Flag, Parsed } from "./command.ts";
+import { deviceFlags, parseDevice, parseDeviceRule } from "./devices.ts";
 import { absolute } from "./engine.ts";
 import { readEnvironment } from "./environment.ts";
 import { UsageError } from "./errors.ts";
 import { limitFlags, readLimits } from "./limits.ts";
+import { parseUlimits } from "./ulimits.ts";
 import { parseSize } from "./units.ts";
 import { parseVolume } from "./volume.ts";
 
@@ -32,6 +34,14 @@ export const creationFlags: readonly Flag[] = [
   },
   ...limitFlags,
   { name: "cgroup-parent", kind: "string", value: "PATH", help: "The cgroup that its own is made in" },
+  ...deviceFlags,
+  {
+    name: "ulimit",
+    kind: "list",
+    value: "NAME=SOFT[:HARD]",
+    help: "Limit of each process (nofile=1024:2048)",
+  },
+  { name: "oom-score-adj", kind: "int", value: "N", help: "How soon it is killed for memory, -1000 to 1000" },
   { name: "shm-size", kind: "string", value: "BYTES", help: "Size of /dev/shm (64m)" },
   { name: "workdir", short: "w", kind: "string", value: "DIR", help: "Working folder in the container" },
   { name: "user", short: "u", kind: "string", value: "USER[:GROUP]", help: "Run as this user" },
@@ -56,6 +66,9 @@ export function readCreation(input: Parsed): CreateOptions {
   };
   const name = input.text("name")?.replace(/^\//, "");
   const entrypoint = input.text("entrypoint");
+  const oomScoreAdj = input.int("oom-score-adj");
+  if (oomScoreAdj !== undefined && Math.abs(oomScoreAdj) > 1000)
+    throw new UsageError(`invalid OOM score '${oomScoreAdj}': the range is from -1000 to 1000`);
   const cgroupParent = readCgroupParent(input.text("cgroup-parent"));
   const shmSize = parseSize(input.text("shm-size") || "0");
   return {
@@ -64,7 +77,7 @@ export function readCreation(input: Parsed): CreateOptions {
     args,
     env: readEnvironment(input),
     volumes: readVolumes(input.list("volume")),
-    limits: readLimits(input),
+    limits: { ...readLimits(input), ...readHostThings(input) },
     network: readNetwork(input.text("network")),
     labels: Object.fromEntries(input.list("label").map(splitLabel)),
     terminal: input.bool("tty"),
@@ -74,6 +87,7 @@ export function readCreation(input: Parsed): CreateOptions {
     ...(entrypoint !== undefined && { entrypoint }),
     ...(shmSize > 0 && { shmSize }),
     ...(cgroupParent !== undefined && { cgroupParent }),
+    ...(oomScoreAdj !== undefined && { oomScoreAdj }),
     ...text("workdir", "workdir"),
     ...text("user", "user"),
     ...text("hostname", "hostname"),
@@ -88,6 +102,20 @@ function readVolumes(texts: readonly string[]): Volume[] {
     taken.add(destination);
   }
   return volumes;
+}
+
+/** Devices and limits of processes, where any are asked for. */
+function readHostThings(input: Parsed): Pick<Limits, "devices" | "deviceRules" | "ulimits"> {
+  const [devices, rules, ulimits] = [
+    input.list("device"),
+    input.list("device-cgroup-rule"),
+    input.list("ulimit"),
+  ];
+  return {
+    ...(devices.length > 0 && { devices: devices.map(parseDevice) }),
+    ...(rules.length > 0 && { deviceRules: rules.flatMap(parseDeviceRule) }),
+    ...(ulimits.length > 0 && { ulimits: parseUlimits(ulimits) }),
+  };
 }
 
 /** A path from the root of each cgroup tree; a relative one too, as with Docker. Empty is the root itself. */

@@ -1,4 +1,4 @@
-import type { DeviceRate, Limits } from "../container/record.ts";
+import type { DeviceRate, DeviceWeight, Limits } from "../container/record.ts";
 import type { Flag, Parsed } from "./command.ts";
 import { UsageError } from "./errors.ts";
 import { parseCpus, parseCpuset, parseMemory, parseShares, parseSize } from "./units.ts";
@@ -48,6 +48,15 @@ export const limitFlags: readonly Flag[] = [
     value: "N",
     help: "How many processes it may have (2048; -1: no limit)",
   },
+  { name: "cpu-rt-period", kind: "int", value: "US", help: "Period of --cpu-rt-runtime (cgroup v1)" },
+  { name: "cpu-rt-runtime", kind: "int", value: "US", help: "Real-time CPU time in each period (cgroup v1)" },
+  {
+    name: "blkio-weight",
+    kind: "int",
+    value: "N",
+    help: "Weight of its disk I/O against others, 10 to 1000",
+  },
+  { name: "blkio-weight-device", kind: "list", value: "PATH:N", help: "The same on one device" },
   rateFlag("device-read-bps", "Bytes a second that it may read from a device"),
   rateFlag("device-write-bps", "Bytes a second that it may write to a device"),
   rateFlag("device-read-iops", "Reads a second from a device"),
@@ -75,6 +84,8 @@ export function readChange(input: Parsed): Limits {
     ...readMemory(input),
     ...readCpu(input),
     pids: readPids(input.int("pids-limit")),
+    blkioWeight: readWeight(input.int("blkio-weight")),
+    blkioWeightDevice: readWeights(input),
     deviceReadBps: readRates(input, "device-read-bps", parseSize),
     deviceWriteBps: readRates(input, "device-write-bps", parseSize),
     deviceReadIops: readRates(input, "device-read-iops", Number),
@@ -84,6 +95,11 @@ export function readChange(input: Parsed): Limits {
 
 /** Throws UsageError where limits contradict each other. */
 export function checkLimits(limits: Limits): void {
+  const { cpuRealtimePeriod = 1_000_000, cpuRealtimeRuntime = 0 } = limits;
+  if (cpuRealtimeRuntime < 0 || cpuRealtimePeriod < 0 || cpuRealtimeRuntime > cpuRealtimePeriod)
+    throw new UsageError(
+      `--cpu-rt-runtime (${cpuRealtimeRuntime}) cannot be more than --cpu-rt-period (${cpuRealtimePeriod})`,
+    );
   const { memory, memorySwap, memoryReservation, nanoCpus, cpuPeriod = 100_000, cpuQuota, cpuBurst } = limits;
   const quota = nanoCpus === undefined ? cpuQuota : Math.round((nanoCpus * cpuPeriod) / 1e9);
   if (cpuBurst !== undefined && (quota === undefined || cpuBurst < 0 || cpuBurst > quota))
@@ -116,6 +132,26 @@ function given<T>(input: Parsed, flag: string, parse: (text: string) => T | unde
 /** As Docker: zero and below lift the limit. */
 function readPids(pids: number | undefined): number | undefined {
   return pids === undefined ? undefined : pids > 0 ? pids : -1;
+}
+
+/** As Docker: 0 is none given. */
+function readWeight(weight: number | undefined): number | undefined {
+  if (weight !== undefined && weight !== 0 && (weight < 10 || weight > 1000))
+    throw new UsageError(`invalid blkio weight '${weight}': the range is from 10 to 1000`);
+  return weight || undefined;
+}
+
+function readWeights(input: Parsed): DeviceWeight[] | undefined {
+  const weights = input.list("blkio-weight-device").map((text) => {
+    const [, path = "", number = ""] = /^(\/dev\/[^:]+):([0-9]+)$/.exec(text) ?? [];
+    const weight = readWeight(Number(number));
+    if (weight === undefined)
+      throw new UsageError(
+        `invalid value "${text}" for --blkio-weight-device: it must be /dev/DEVICE:WEIGHT`,
+      );
+    return { path, weight };
+  });
+  return weights.length > 0 ? weights : undefined;
 }
 
 /** `/dev/sda:1mb`, or `/dev/sda:100` where operations are counted. */
@@ -172,6 +208,8 @@ function readCpu(input: Parsed): Read {
     cpuset: given(input, "cpuset-cpus", parseCpuset),
     cpusetMems: given(input, "cpuset-mems", (text) => parseCpuset(text, "memory nodes")),
     cpuPeriod: period,
+    cpuRealtimePeriod: input.int("cpu-rt-period") || undefined,
+    cpuRealtimeRuntime: input.int("cpu-rt-runtime") || undefined,
     cpuBurst: input.int("cpu-burst") || undefined,
     cpuQuota: quota !== undefined && quota < 0 ? -1 : quota,
   };

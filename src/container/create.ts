@@ -56,6 +56,7 @@ export interface CreateOptions {
   readonly env: readonly string[];
   readonly volumes: readonly Volume[];
   readonly limits: Limits;
+  readonly oomScoreAdj?: number;
   /** The group that the container's group is to be below, from the root of each cgroup tree. */
   readonly cgroupParent?: string;
   /** Of /dev/shm, in bytes. */
@@ -240,6 +241,7 @@ function makeRecord(id: string, options: CreateOptions, source: Source): Contain
     volumes: options.volumes,
     limits: { pids: DEFAULT_PIDS, ...options.limits },
     ...(options.cgroupParent !== undefined && { cgroupParent: options.cgroupParent }),
+    ...(options.oomScoreAdj !== undefined && { oomScoreAdj: options.oomScoreAdj }),
     ...(options.shmSize !== undefined && { shmSize: options.shmSize }),
     network: options.network,
     stdin: options.stdin,
@@ -298,6 +300,7 @@ function describe(
       terminal: options.terminal,
     },
     identity,
+    record,
   );
   return { record, spec: makeSpec(paths, record, hostname, process, resourcesOf(record.limits)) };
 }

@@ -7,6 +7,7 @@ import { lstat, S_IFCHR, S_IFMT } from "../linux/stat.ts";
 import { openPty, type Pty } from "../linux/tty.ts";
 import { openGroup } from "../runtime/cgroup/group.ts";
 import { namespaceFlags, processOrders } from "../runtime/launch.ts";
+import { setOomScore } from "../runtime/oomscore.ts";
 import { ShimError, type ShimProcess, withShim } from "../runtime/shim.ts";
 import type { Process } from "../runtime/spec.ts";
 import { FLAG, MESSAGE } from "../runtime/wire.ts";
@@ -59,6 +60,8 @@ function enterContainer(paths: Paths, reference: string, options: ExecOptions, s
       (options.detach ? 0 : FLAG.attached) |
       (options.stdin && !options.detach ? FLAG.attachStdin : 0) |
       (group.fd !== undefined ? FLAG.intoCgroup : 0);
+    // what it starts has it from there
+    if (record.oomScoreAdj !== undefined) setOomScore(shim.pid, record.oomScoreAdj);
     // the cgroup namespace too: it exists by now
     const cloneFlags = namespaceFlags(namespacesOf(record)) | CLONE.NEWCGROUP;
     shim.begin(
@@ -69,7 +72,7 @@ function enterContainer(paths: Paths, reference: string, options: ExecOptions, s
         ...(terminal && { ptyMaster: terminal.master, ptySlave: terminal.slave }),
       },
     );
-    const process = execProcess(root, readSpec(paths, record.id).process, record.user, options);
+    const process = execProcess(root, readSpec(paths, record.id).process, record, options);
     if (!options.detach) attachment = prepareAttach(shim, terminal, options.stdin);
     shim.launch({ ...processOrders(process), joins: group.joins }, false);
     shim.expect(shim.control, MESSAGE.created);
@@ -101,8 +104,8 @@ function openProcess(
 }
 
 /** The container's own process, with the command, user, folder and additions of this call. */
-function execProcess(root: number, base: Process, user: string, options: ExecOptions): Process {
-  const identity = identityIn(root, options.user ?? user);
+function execProcess(root: number, base: Process, record: ContainerRecord, options: ExecOptions): Process {
+  const identity = identityIn(root, options.user ?? record.user);
   // another user has another home
   const inherited =
     options.user === undefined ? base.env : base.env.filter((entry) => !entry.startsWith("HOME="));
@@ -116,6 +119,7 @@ function execProcess(root: number, base: Process, user: string, options: ExecOpt
       terminal: options.terminal,
     },
     identity,
+    record,
   );
 }
 

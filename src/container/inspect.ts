@@ -1,3 +1,4 @@
+import { deviceLineV1 } from "../runtime/cgroup/devices.ts";
 import { hasKilledForMemory } from "../runtime/cgroup/oom.ts";
 import { groupOf } from "./group.ts";
 import { isUp, statusOf } from "./liveness.ts";
@@ -107,6 +108,21 @@ function inspectHostConfig(record: ContainerRecord): object {
     BlkioDeviceWriteBps: inspectRates(limits.deviceWriteBps),
     BlkioDeviceReadIOps: inspectRates(limits.deviceReadIops),
     BlkioDeviceWriteIOps: inspectRates(limits.deviceWriteIops),
+    BlkioWeight: limits.blkioWeight ?? 0,
+    BlkioWeightDevice: (limits.blkioWeightDevice ?? []).map(({ path, weight }) => ({
+      Path: path,
+      Weight: weight,
+    })),
+    CpuRealtimePeriod: limits.cpuRealtimePeriod ?? 0,
+    CpuRealtimeRuntime: limits.cpuRealtimeRuntime ?? 0,
+    Devices: (limits.devices ?? []).map(({ host, container, access }) => ({
+      PathOnHost: host,
+      PathInContainer: container,
+      CgroupPermissions: access,
+    })),
+    DeviceCgroupRules: limits.deviceRules?.map(deviceLineV1) ?? null,
+    Ulimits: (limits.ulimits ?? []).map(({ name, soft, hard }) => ({ Name: name, Hard: hard, Soft: soft })),
+    OomScoreAdj: record.oomScoreAdj ?? 0,
     ShmSize: record.shmSize ?? DEFAULT_SHM,
     Privileged: false,
     CapAdd: null,

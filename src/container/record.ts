@@ -1,6 +1,7 @@
 import { readTextIfAny, writeFileAtomic } from "../linux/file.ts";
 import { localTime } from "../linux/time.ts";
-import type { Spec } from "../runtime/spec.ts";
+import type { UlimitName } from "../runtime/rlimits.ts";
+import type { DeviceRule, Spec } from "../runtime/spec.ts";
 import type { Paths } from "./paths.ts";
 
 /** A bind mount as the user asked for it. */
@@ -37,6 +38,34 @@ export interface Limits {
   readonly deviceWriteBps?: readonly DeviceRate[];
   readonly deviceReadIops?: readonly DeviceRate[];
   readonly deviceWriteIops?: readonly DeviceRate[];
+  /** 10 to 1000. */
+  readonly blkioWeight?: number;
+  readonly blkioWeightDevice?: readonly DeviceWeight[];
+  /** Microseconds of real-time scheduling in each period. */
+  readonly cpuRealtimeRuntime?: number;
+  readonly cpuRealtimePeriod?: number;
+  readonly devices?: readonly DeviceMapping[];
+  readonly deviceRules?: readonly DeviceRule[];
+  readonly ulimits?: readonly Ulimit[];
+}
+
+/** A device of the host, or a folder of them, and where it is in the container; access is of `rwm`. */
+export interface DeviceMapping {
+  readonly host: string;
+  readonly container: string;
+  readonly access: string;
+}
+
+/** A limit of each process (getrlimit(2)); -1 is none. */
+export interface Ulimit {
+  readonly name: UlimitName;
+  readonly soft: number;
+  readonly hard: number;
+}
+
+export interface DeviceWeight {
+  readonly path: string;
+  readonly weight: number;
 }
 
 /** Bytes or operations each second of a block device of the host. */
@@ -66,6 +95,8 @@ export interface ContainerRecord {
   /** Of /dev/shm, in bytes; undefined is DEFAULT_SHM. */
   readonly shmSize?: number;
   readonly network: NetworkMode;
+  /** How ready the kernel is to kill its processes where memory is out, -1000 to 1000; undefined is as its creator's. */
+  readonly oomScoreAdj?: number;
   readonly stdin: boolean;
   readonly autoRemove: boolean;
   readonly stopSignal: string;

@@ -1,7 +1,8 @@
 import { EngineError } from "../linux/errors.ts";
 import { S_IFBLK, S_IFMT, statIfAny } from "../linux/stat.ts";
 import { DEFAULT_DEVICE_RULES } from "../runtime/cgroup/devices.ts";
-import type { Resources, ThrottleDevice } from "../runtime/spec.ts";
+import type { DeviceRule, Resources, ThrottleDevice } from "../runtime/spec.ts";
+import { devicesOf } from "./devices.ts";
 import type { DeviceRate, Limits } from "./record.ts";
 
 /** A fork bomb must not take the host along: Podman's limit; `--pids-limit -1` lifts it. */
@@ -14,7 +15,7 @@ export function resourcesOf(limits: Limits): Resources {
   const memory = memoryOf(limits);
   const blockIO = blockIOOf(limits);
   return {
-    devices: DEFAULT_DEVICE_RULES,
+    devices: deviceRulesOf(limits),
     ...(memory && { memory }),
     cpu: cpuOf(limits),
     ...(pids !== undefined && { pids: { limit: pids } }),
@@ -22,11 +23,27 @@ export function resourcesOf(limits: Limits): Resources {
   };
 }
 
+function deviceRulesOf({ devices, deviceRules }: Limits): readonly DeviceRule[] {
+  if (!devices && !deviceRules) return DEFAULT_DEVICE_RULES;
+  const own = (devices ?? []).flatMap((mapping) =>
+    devicesOf(mapping).map(
+      ({ type, major, minor }): DeviceRule => ({ allow: true, type, major, minor, access: mapping.access }),
+    ),
+  );
+  return [...DEFAULT_DEVICE_RULES, ...own, ...(deviceRules ?? [])];
+}
+
 /** A device has its number from the host's /dev each time that the container starts. */
 function blockIOOf(limits: Limits): Resources["blockIO"] {
   const { deviceReadBps, deviceWriteBps, deviceReadIops, deviceWriteIops } = limits;
-  if (!deviceReadBps && !deviceWriteBps && !deviceReadIops && !deviceWriteIops) return undefined;
+  const { blkioWeight, blkioWeightDevice } = limits;
+  const rates = deviceReadBps ?? deviceWriteBps ?? deviceReadIops ?? deviceWriteIops;
+  if ((rates ?? blkioWeight ?? blkioWeightDevice) === undefined) return undefined;
   return {
+    ...(blkioWeight !== undefined && { weight: blkioWeight }),
+    ...(blkioWeightDevice && {
+      weightDevice: blkioWeightDevice.map(({ path, weight }) => ({ ...numbersOf(path), weight })),
+    }),
     throttleReadBpsDevice: (deviceReadBps ?? []).map(throttleOf),
     throttleWriteBpsDevice: (deviceWriteBps ?? []).map(throttleOf),
     throttleReadIOPSDevice: (deviceReadIops ?? []).map(throttleOf),
@@ -35,9 +52,13 @@ function blockIOOf(limits: Limits): Resources["blockIO"] {
 }
 
 function throttleOf({ path, rate }: DeviceRate): ThrottleDevice {
+  return { ...numbersOf(path), rate };
+}
+
+function numbersOf(path: string): { major: number; minor: number } {
   const device = statIfAny(path);
   if (device && (device.mode & S_IFMT) === S_IFBLK)
-    return { major: device.rdevMajor, minor: device.rdevMinor, rate };
+    return { major: device.rdevMajor, minor: device.rdevMinor };
   throw new EngineError(
     `cannot limit the rate of ${path}: ${device ? "it is no block device" : "no such device"}`,
   );
@@ -67,6 +88,8 @@ function cpuOf({
   cpuPeriod,
   cpuQuota,
   cpuBurst,
+  cpuRealtimePeriod,
+  cpuRealtimeRuntime,
 }: Limits): NonNullable<Resources["cpu"]> {
   const share = nanoCpus === undefined ? undefined : Math.round((nanoCpus * PERIOD) / 1e9);
   const quota = share ?? cpuQuota;
@@ -76,6 +99,8 @@ function cpuOf({
     ...(quota !== undefined && { quota }),
     ...(period !== undefined && { period }),
     ...(cpuBurst !== undefined && { burst: cpuBurst }),
+    ...(cpuRealtimePeriod !== undefined && { realtimePeriod: cpuRealtimePeriod }),
+    ...(cpuRealtimeRuntime !== undefined && { realtimeRuntime: cpuRealtimeRuntime }),
     ...(cpuset !== undefined && { cpus: cpuset }),
     ...(cpusetMems !== undefined && { mems: cpusetMems }),
   };

@@ -3,6 +3,7 @@ import { close, mkdirAll, unlinkIfAny, writeFile } from "../linux/file.ts";
 import { exists } from "../linux/stat.ts";
 import { withShim } from "../runtime/shim.ts";
 import { MESSAGE } from "../runtime/wire.ts";
+import { devicesOf } from "./devices.ts";
 import { writeProvided } from "./etc.ts";
 import { recordEvents } from "./journal.ts";
 import { isRunning } from "./liveness.ts";
@@ -87,6 +88,14 @@ function startHeld(paths: Paths, id: string, lock: number, streams: Streams): Ru
   }
 }
 
+/** Devices have their numbers from the host at each start. */
+function withDevices({ record, spec }: Container): Container {
+  const { devices } = record.limits;
+  return devices
+    ? { record, spec: { ...spec, linux: { ...spec.linux, devices: devices.flatMap(devicesOf) } } }
+    : { record, spec };
+}
+
 function startAgain(
   paths: Paths,
   container: Container,
@@ -107,7 +116,7 @@ function startAgain(
     attachStdin: streams.stdin && record.stdin,
     terminal: spec.process.terminal,
     fresh: false,
-    describe: () => container,
+    describe: () => withDevices(container),
     provide: () => writeProvided(paths, record.id, spec.hostname, undefined),
     keep: () => {},
   });

@@ -1,6 +1,8 @@
 import { DEFAULT_CAPABILITIES } from "../runtime/capabilities.ts";
 import { cgroupsPathOf } from "../runtime/cgroup/folders.ts";
+import { rlimitType } from "../runtime/rlimits.ts";
 import type { Mount, Namespace, Process, Resources, Spec } from "../runtime/spec.ts";
+import { devicesOf } from "./devices.ts";
 import { PROVIDED } from "./etc.ts";
 import { MASKED, READONLY, throttleFolders } from "./masked.ts";
 import type { Paths } from "./paths.ts";
@@ -25,7 +27,11 @@ export interface ProcessOptions {
 }
 
 /** runtime-spec config.md, "Process". Only root has capabilities by itself; others keep them as the bounding set. */
-export function makeProcess(options: ProcessOptions, identity: Identity): Process {
+export function makeProcess(
+  options: ProcessOptions,
+  identity: Identity,
+  { limits, oomScoreAdj }: Pick<ContainerRecord, "limits" | "oomScoreAdj">,
+): Process {
   const own = identity.uid === 0 ? DEFAULT_CAPABILITIES : [];
   return {
     terminal: options.terminal,
@@ -40,6 +46,10 @@ export function makeProcess(options: ProcessOptions, identity: Identity): Proces
       inheritable: [],
       ambient: [],
     },
+    ...(limits.ulimits && {
+      rlimits: limits.ulimits.map(({ name, soft, hard }) => ({ type: rlimitType(name), soft, hard })),
+    }),
+    ...(oomScoreAdj !== undefined && { oomScoreAdj }),
   };
 }
 
@@ -90,6 +100,7 @@ export function makeSpec(
       cgroupsPath: cgroupsPathOf(record.id, record.cgroupParent),
       namespaces: namespacesOf(record),
       resources,
+      ...(record.limits.devices && { devices: record.limits.devices.flatMap(devicesOf) }),
       ...(record.network !== "host" && { sysctl: NETWORK_SYSCTLS }),
       maskedPaths: [...MASKED, ...throttleFolders()],
       readonlyPaths: READONLY,

@@ -9,6 +9,7 @@ import { type CgroupLayout, cgroupLayout, foldersOf, placeOf } from "../runtime/
 import { oomControlFile, oomFile } from "../runtime/cgroup/oom.ts";
 import { removeGroup } from "../runtime/cgroup/remove.ts";
 import { enterAndBuild, namespaceFlags, processOrders } from "../runtime/launch.ts";
+import { setOomScore } from "../runtime/oomscore.ts";
 import type { Orders } from "../runtime/orders.ts";
 import { receiveMessage, ShimError, type ShimProcess } from "../runtime/shim.ts";
 import type { Namespace, Resources } from "../runtime/spec.ts";
@@ -124,6 +125,8 @@ function begin(paths: Paths, options: StartOptions, begun: Begun): Running {
   shim.expect(shim.channel, MESSAGE.ready);
   enterAndBuild(pid, container.spec, { procAt: paths.runFolder(record.name), layout, terminal });
   if (options.attached) begun.attachment = prepareAttach(shim, terminal, options.attachStdin);
+  const { oomScoreAdj } = container.spec.process;
+  if (oomScoreAdj !== undefined) setOomScore(pid, oomScoreAdj);
   shim.tell(shim.channel, MESSAGE.go);
   options.keep(container);
   state.write(startedAt, pid);

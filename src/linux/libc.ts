@@ -100,6 +100,7 @@ export const SYS = {
   lseek: arm64 ? 62 : 8,
   pwrite64: arm64 ? 68 : 18,
   getdents64: arm64 ? 61 : 217,
+  prlimit64: arm64 ? 261 : 302,
   sendmsg: arm64 ? 211 : 46,
   memfd_create: arm64 ? 279 : 319,
   statx: arm64 ? 291 : 332,

@@ -17,6 +17,7 @@ import { openPidfd } from "../linux/process.ts";
 import { loopbackUp } from "../linux/socket.ts";
 import { capabilityMask } from "./capabilities.ts";
 import type { Orders } from "./orders.ts";
+import { rlimitWords } from "./rlimits.ts";
 import { buildRoot, type RootContext } from "./root.ts";
 import { planRoot } from "./rootplan.ts";
 import type { Namespace, Process, Spec } from "./spec.ts";
@@ -37,8 +38,9 @@ export function namespaceFlags(namespaces: readonly Namespace[]): number {
 
 /** The part of the orders that a spec's `process` decides; the same for run and exec. */
 export function processOrders(process: Process): Orders {
-  const { user, capabilities } = process;
+  const { user, capabilities, rlimits } = process;
   return {
+    ...(rlimits && { rlimits: rlimitWords(rlimits) }),
     argv: process.args,
     env: process.env,
     cwd: process.cwd,

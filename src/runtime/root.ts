@@ -1,6 +1,6 @@
 import { isErrno, SysError } from "../linux/errno.ts";
 import { EngineError } from "../linux/errors.ts";
-import { close, mkdir, O, open, openAt, openIn, readlink, symlink } from "../linux/file.ts";
+import { chown, close, mkdir, O, open, openAt, openIn, readlink, symlink } from "../linux/file.ts";
 import {
   attachTree,
   cloneTree,
@@ -12,9 +12,10 @@ import {
   moveMount,
   setMountAttributes,
 } from "../linux/mount.ts";
-import { fstat, isDirectory, S_IFCHR, S_IFMT } from "../linux/stat.ts";
+import { fstat, isDirectory, lstat, S_IFBLK, S_IFCHR, S_IFMT } from "../linux/stat.ts";
 import type { CgroupLayout } from "./cgroup/layout.ts";
 import type { RootStep } from "./rootplan.ts";
+import type { Device } from "./spec.ts";
 
 /** What the steps need beside themselves. */
 export interface RootContext {
@@ -67,9 +68,7 @@ function apply(step: RootStep, context: RootContext, masks: Masks): void {
     case "cgroup":
       return at(root, step.target, "folder", (fd) => mountCgroups(fd, step, context));
     case "device":
-      return inFolderOf(root, step.path, (folder, name) =>
-        mknod(folder, name, S_IFCHR | 0o666, step.major, step.minor),
-      );
+      return inFolderOf(root, step.path, (folder, name) => makeDevice(folder, name, step));
     case "link":
       return inFolderOf(root, step.path, (folder, name) => symlink(step.target, name, folder));
     case "console":
@@ -81,6 +80,21 @@ function apply(step: RootStep, context: RootContext, masks: Masks): void {
     case "readonly":
       return ifThere(root, step.path, (fd) => rebind(fd, fd, MOUNT_ATTR.RDONLY, 0, true));
   }
+}
+
+/** One that is there already, from a run before or in a folder of the host, is left as it is. */
+function makeDevice(folder: number, name: string, device: Device): void {
+  const { type, major, minor, fileMode, uid, gid } = device;
+  const kind = type === "b" ? S_IFBLK : S_IFCHR;
+  try {
+    mknod(folder, name, kind | fileMode, major, minor);
+  } catch (error) {
+    if (!isErrno(error, "EEXIST")) throw error;
+    const there = lstat(name, folder);
+    if ((there.mode & S_IFMT) === kind && there.rdevMajor === major && there.rdevMinor === minor) return;
+    throw new EngineError(`cannot make the device ${device.path} in the container: something else is there`);
+  }
+  if (uid !== 0 || gid !== 0) chown(name, uid, gid, folder);
 }
 
 /** Attaches a copy of the mount (or folder, or file) at `from` on top of `to`. */

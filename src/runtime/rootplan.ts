@@ -1,5 +1,5 @@
 import { MS } from "../linux/mount.ts";
-import type { Mount, Spec } from "./spec.ts";
+import type { Device, Mount, Spec } from "./spec.ts";
 
 /** One step of building a container's root; paths are as the container sees them, sources as the host does. */
 export type RootStep =
@@ -21,7 +21,7 @@ export type RootStep =
   | { readonly op: "proc"; readonly target: string }
   | { readonly op: "pts"; readonly target: string; readonly data: string }
   | { readonly op: "cgroup"; readonly target: string; readonly readOnly: boolean }
-  | { readonly op: "device"; readonly path: string; readonly major: number; readonly minor: number }
+  | ({ readonly op: "device" } & Device)
   | { readonly op: "link"; readonly path: string; readonly target: string }
   | { readonly op: "console"; readonly path: string }
   | { readonly op: "folder"; readonly path: string }
@@ -71,14 +71,18 @@ const PLAIN = new Set(["rw", "bind", "rbind", "newinstance"]);
  */
 export function planRoot(spec: Spec): readonly RootStep[] {
   const steps: RootStep[] = [];
+  const own = spec.linux.devices ?? [];
   for (const mount of spec.mounts) {
     const step = planMount(mount);
     steps.push(step);
     // a /dev of the user's own keeps its own nodes
     if (mount.destination !== "/dev" || step.op === "bind") continue;
-    for (const [path, major, minor] of DEVICES) steps.push({ op: "device", path, major, minor });
+    for (const [path, major, minor] of DEVICES)
+      if (!own.some((device) => device.path === path))
+        steps.push({ op: "device", path, type: "c", major, minor, fileMode: 0o666, uid: 0, gid: 0 });
     for (const [path, target] of LINKS) steps.push({ op: "link", path, target });
   }
+  for (const device of own) steps.push({ op: "device", ...device });
   if (spec.process.terminal) steps.push({ op: "console", path: "/dev/console" });
   // the working folder is made where the image has none, as Docker does
   steps.push({ op: "folder", path: spec.process.cwd });

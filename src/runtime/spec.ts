@@ -22,6 +22,13 @@ export interface Capabilities {
   readonly ambient: readonly string[];
 }
 
+/** A limit of a process, `RLIMIT_NOFILE`; -1 is none, since JSON's numbers do not hold RLIM_INFINITY. */
+export interface Rlimit {
+  readonly type: `RLIMIT_${string}`;
+  readonly soft: number;
+  readonly hard: number;
+}
+
 export interface Process {
   readonly terminal: boolean;
   readonly user: User;
@@ -29,6 +36,8 @@ export interface Process {
   readonly env: readonly string[];
   readonly cwd: string;
   readonly capabilities: Capabilities;
+  readonly rlimits?: readonly Rlimit[];
+  readonly oomScoreAdj?: number;
 }
 
 export type NamespaceType = "pid" | "network" | "mount" | "ipc" | "uts" | "cgroup";
@@ -36,6 +45,17 @@ export type NamespaceType = "pid" | "network" | "mount" | "ipc" | "uts" | "cgrou
 export interface Namespace {
   readonly type: NamespaceType;
   readonly path?: string;
+}
+
+/** A device node to be made in the container. */
+export interface Device {
+  readonly path: string;
+  readonly type: "b" | "c";
+  readonly major: number;
+  readonly minor: number;
+  readonly fileMode: number;
+  readonly uid: number;
+  readonly gid: number;
 }
 
 export interface DeviceRule {
@@ -73,11 +93,15 @@ export interface Resources {
     readonly period?: number;
     /** Microseconds that may be saved up for later periods. */
     readonly burst?: number;
+    readonly realtimeRuntime?: number;
+    readonly realtimePeriod?: number;
     readonly cpus?: string;
     readonly mems?: string;
   };
   readonly pids?: { readonly limit: number };
   readonly blockIO?: {
+    readonly weight?: number;
+    readonly weightDevice?: readonly { major: number; minor: number; weight: number }[];
     readonly throttleReadBpsDevice?: readonly ThrottleDevice[];
     readonly throttleWriteBpsDevice?: readonly ThrottleDevice[];
     readonly throttleReadIOPSDevice?: readonly ThrottleDevice[];
@@ -95,6 +119,8 @@ export interface Spec {
     readonly cgroupsPath: string;
     readonly namespaces: readonly Namespace[];
     readonly resources: Resources;
+    /** Besides the default ones. */
+    readonly devices?: readonly Device[];
     /** Of the network namespace (`net.…`) only. */
     readonly sysctl?: Readonly<Record<string, string>>;
     readonly maskedPaths: readonly string[];

@@ -130,6 +130,8 @@ export const FIELDS = {
   /** Where init mounts proc in its own mount namespace, for the client to move into place. */
   procAt: "text",
   groups: "words",
+  /** Five for each limit of a process: its number, soft and hard, the lower half first. */
+  rlimits: "words",
   /** cgroup v1 `tasks` files to write "0" to. */
   joins: "texts",
   /** A file of the group with a line `oom_kill N`, read when the program has ended. */

@@ -38,7 +38,13 @@ const record: ContainerRecord = {
 
 function made(changes: Partial<ContainerRecord> = {}): Spec {
   const changed = { ...record, ...changes };
-  return makeSpec(paths, changed, "host", makeProcess(options, someone), resourcesOf(changed.limits));
+  return makeSpec(
+    paths,
+    changed,
+    "host",
+    makeProcess(options, someone, { limits: {} }),
+    resourcesOf(changed.limits),
+  );
 }
 
 const volume = (destination: string, more: Partial<Volume> = {}): Volume => ({
@@ -81,10 +87,10 @@ describe("the environment", () => {
 
 describe("the process", () => {
   test("root has Docker's capabilities, others only as their bound", () => {
-    const root = makeProcess(options, { uid: 0, gid: 0, groups: [], home: "/root" });
+    const root = makeProcess(options, { uid: 0, gid: 0, groups: [], home: "/root" }, { limits: {} });
     expect(root.capabilities.effective).toEqual(DEFAULT_CAPABILITIES);
     expect(root.capabilities.permitted).toEqual(DEFAULT_CAPABILITIES);
-    const { capabilities, user } = makeProcess(options, someone);
+    const { capabilities, user } = makeProcess(options, someone, { limits: {} });
     expect([capabilities.effective, capabilities.permitted, capabilities.bounding]).toEqual([
       [],
       [],

@@ -1,7 +1,13 @@
 import { describe, expect, test } from "bun:test";
 import { DEFAULT_DEVICE_RULES, deviceLineV1, deviceProgram } from "../../src/runtime/cgroup/devices.ts";
 import { parseLayout } from "../../src/runtime/cgroup/layout.ts";
-import { type Setting, settingsV1, settingsV2, sharesToWeight } from "../../src/runtime/cgroup/limits.ts";
+import {
+  type Setting,
+  settingsV1,
+  settingsV2,
+  sharesToWeight,
+  weightToV2,
+} from "../../src/runtime/cgroup/limits.ts";
 import type { DeviceRule } from "../../src/runtime/spec.ts";
 
 const line = (path: string, type: string, options: string): string =>
@@ -103,9 +109,9 @@ describe("how cgroups are mounted", () => {
 
 describe("limits", () => {
   const shown = (settings: readonly Setting[]): string[] =>
-    settings.map(({ controller, file, value, optional }) => {
+    settings.map(({ controller, file, value, optional, orElse }) => {
       expect(file).toStartWith(`${controller}.`);
-      return `${file}=${value}${optional ? "?" : ""}`;
+      return `${file}=${value}${optional ? "?" : ""}${orElse ? `|${orElse.file}=${orElse.value}` : ""}`;
     });
 
   test.each([
@@ -158,11 +164,25 @@ describe("limits", () => {
       ["blkio.throttle.read_bps_device=8:0 1024", "blkio.throttle.write_iops_device=8:16 5"],
       ["io.max=8:0 rbps=1024", "io.max=8:16 wiops=5"],
     ],
+    [
+      { cpu: { realtimePeriod: 200000, realtimeRuntime: 1000 } },
+      ["cpu.rt_period_us=200000", "cpu.rt_runtime_us=1000"],
+      undefined,
+    ],
+    [
+      { blockIO: { weight: 100, weightDevice: [{ major: 8, minor: 0, weight: 1000 }] } },
+      [
+        "blkio.bfq.weight=100|blkio.weight=100",
+        "blkio.bfq.weight_device=8:0 1000|blkio.weight_device=8:0 1000",
+      ],
+      ["io.bfq.weight=100|io.weight=910", "io.bfq.weight=8:0 1000|io.weight=8:0 10000"],
+    ],
     [{ pids: { limit: 10 } }, ["pids.max=10"], ["pids.max=10"]],
     [{ pids: { limit: -1 } }, ["pids.max=max"], ["pids.max=max"]],
   ])("%j", (resources, v1, v2) => {
     expect(shown(settingsV1(resources))).toEqual(v1);
-    expect(shown(settingsV2(resources))).toEqual(v2);
+    if (v2) expect(shown(settingsV2(resources))).toEqual(v2);
+    else expect(() => settingsV2(resources)).toThrow("cgroup v2, which this host has, does not offer it");
   });
 
   test("killing the whole group is v2's only", () => {
@@ -185,6 +205,10 @@ describe("limits", () => {
     expect(shown(settingsV1(patient))).toEqual(["memory.oom_control=1"]);
     expect(() => settingsV2(swappiness)).toThrow("cannot set --memory-swappiness: cgroup v2");
     expect(() => settingsV2(patient)).toThrow("cannot set --oom-kill-disable: cgroup v2");
+  });
+
+  test("weights of block I/O: both ends meet", () => {
+    expect([10, 100, 500, 1000].map(weightToV2)).toEqual([1, 910, 4950, 10000]);
   });
 
   test("large numbers are written out", () => {

@@ -6,6 +6,7 @@ import type { Command, Parsed } from "../command.ts";
 import { creationFlags, readCreation } from "../creation.ts";
 import { enginePaths } from "../engine.ts";
 import { UsageError } from "../errors.ts";
+import { tellCutLimits } from "../ulimits.ts";
 
 /** `run`: a new container from an image, or from a folder. */
 export const command: Command = {
@@ -37,6 +38,7 @@ async function run(input: Parsed): Promise<number> {
     throw new UsageError("the input device is not a TTY: leave -t out");
   const paths = enginePaths();
   const running = await runContainer(paths, options, detach);
+  tellCutLimits(options.limits.ulimits);
   if (detach) {
     print(1, `${running.container.record.id}\n`);
     return 0;

@@ -4,6 +4,7 @@ import { stayAttached } from "../attached.ts";
 import type { Command, Parsed } from "../command.ts";
 import { forEach } from "../each.ts";
 import { enginePaths } from "../engine.ts";
+import { tellCutLimits } from "../ulimits.ts";
 
 /** `start`: stopped containers again, each on its own upper layer. */
 export const command: Command = {
@@ -31,7 +32,8 @@ async function run(input: Parsed): Promise<number> {
   const paths = enginePaths();
   if (!attached)
     return forEach(input.args, "serial", async (name) => {
-      await startStopped(paths, name, UNATTACHED);
+      const running = await startStopped(paths, name, UNATTACHED);
+      tellCutLimits(running?.container.record.limits.ulimits);
     });
   const [name = ""] = input.args;
   if (input.args.length > 1)
@@ -40,5 +42,6 @@ async function run(input: Parsed): Promise<number> {
   const running = await startStopped(paths, name, { attached: true, stdin });
   if (!running)
     throw new EngineError(`container ${name} runs already; 'mydocker logs -f ${name}' shows its output`, 1);
+  tellCutLimits(running.container.record.limits.ulimits);
   return stayAttached(paths, running);
 }

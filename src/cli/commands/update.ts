@@ -10,6 +10,7 @@ import { checkLimits, limitFlags, readChange, withoutUndefined } from "../limits
 const CHANGEABLE = [
   ...["memory", "memory-swap", "memory-reservation", "kernel-memory", "pids-limit", "cpus", "cpu-shares"],
   ...["cpu-period", "cpu-quota", "cpu-burst", "cpuset-cpus", "cpuset-mems"],
+  ...["cpu-rt-period", "cpu-rt-runtime", "blkio-weight"],
 ];
 const flags: readonly Flag[] = limitFlags.filter(({ name }) => CHANGEABLE.includes(name));
 

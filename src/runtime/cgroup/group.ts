@@ -6,6 +6,7 @@ import { checkCpuset, makeCpuset } from "./cpuset.ts";
 import { denyDevicesV1, filterDevicesV2 } from "./devices.ts";
 import { isBelowOwn, makeGroupFolder } from "./folders.ts";
 import { type CgroupLayout, foldersOf, type GroupPlace } from "./layout.ts";
+import { allotRealtime } from "./realtime.ts";
 import { removeMade } from "./remove.ts";
 import { applySetting, hierarchySettings, unifiedSettings } from "./settings.ts";
 import { controllersForV2, enableControllers, presentControllers } from "./subtree.ts";
@@ -29,7 +30,7 @@ export interface CgroupGroup {
 /**
  * The first half of making a group: its folder in the v2 tree, in which the container's first process is born. On a pure
  * v2 host all limits are set there; a limit whose controller the host lacks is an error. (cgroup-v2 of the kernel's
- * admin guide.) Undefined where only v1 is mounted. What was made is removed again when something fails.
+ * admin guide.) Where only v1 is mounted there is nothing to do yet. What was made is removed again when something fails.
  */
 export function createGroup(layout: CgroupLayout, cgroupsPath: string, resources: Resources): CgroupGroup {
   const top = layout.unified;
@@ -70,6 +71,7 @@ export function addHierarchies(layout: CgroupLayout, group: CgroupGroup, resourc
     const folder = ofCpuset
       ? makeCpuset(path, cgroupsPath, group, resources)
       : makeGroupFolder(path, cgroupsPath, group, () => {});
+    if (controllers.includes("cpu") && isBelowOwn(cgroupsPath)) allotRealtime(folder, resources);
     for (const setting of mine) applySetting(folder, setting);
     if (controllers.includes("devices")) denyDevicesV1(folder, resources.devices ?? []);
     group.joins.push(`${folder}/tasks`);

@@ -8,9 +8,22 @@ export interface Setting {
   readonly value: string;
   /** A kernel may lack the file (swap accounting switched off): then the limit is left out, as Docker does. */
   readonly optional?: boolean;
+  /** A file that some kernels have in its place, and what is written there; undefined: there is none, and then `lacking`. */
+  readonly orElse?: { readonly file: string; readonly value: string };
 }
 
 const PERIOD = 100_000;
+
+/** A weight of block I/O in the file of the scheduler BFQ, or in that of others. */
+function weight(
+  controller: string,
+  [bfq, plain]: readonly [string, string],
+  of: string,
+  value: number,
+  other: number,
+): Setting {
+  return { controller, file: bfq, value: `${of}${value}`, orElse: { file: plain, value: `${of}${other}` } };
+}
 
 /** Collects settings; what is undefined is not set. */
 function collector() {
@@ -44,9 +57,18 @@ export function settingsV1(resources: Resources): Setting[] {
   set("cpu", "cpu.cfs_period_us", cpu?.period ?? (cpu?.quota === undefined ? undefined : PERIOD));
   set("cpu", "cpu.cfs_quota_us", cpu?.quota);
   set("cpu", "cpu.cfs_burst_us", cpu?.burst);
+  set("cpu", "cpu.rt_period_us", cpu?.realtimePeriod);
+  set("cpu", "cpu.rt_runtime_us", cpu?.realtimeRuntime);
   set("cpuset", "cpuset.cpus", cpu?.cpus);
   set("cpuset", "cpuset.mems", cpu?.mems);
   set("pids", "pids.max", unlimited(pids?.limit || undefined));
+  const { weight: all, weightDevice } = resources.blockIO ?? {};
+  const files = ["blkio.bfq.weight", "blkio.weight"] as const;
+  if (all !== undefined) settings.push(weight("blkio", files, "", all, all));
+  for (const { major, minor, weight: one } of weightDevice ?? [])
+    settings.push(
+      weight("blkio", [`${files[0]}_device`, `${files[1]}_device`], `${major}:${minor} `, one, one),
+    );
   for (const [kind, file] of THROTTLES)
     for (const { major, minor, rate } of resources.blockIO?.[kind] ?? [])
       set("blkio", `blkio.throttle.${file}_device`, `${major}:${minor} ${rate}`);
@@ -69,6 +91,8 @@ export function settingsV2(resources: Resources): Setting[] {
   const { memory, cpu, pids } = resources;
   if (memory?.swappiness !== undefined) throw notOn(2, "--memory-swappiness");
   if (memory?.disableOOMKiller) throw notOn(2, "--oom-kill-disable");
+  if ((cpu?.realtimeRuntime ?? cpu?.realtimePeriod) !== undefined)
+    throw notOn(2, "--cpu-rt-runtime and --cpu-rt-period");
   const { settings, set } = collector();
   set("memory", "memory.max", unlimited(memory?.limit));
   set("memory", "memory.swap.max", swapOnly(memory?.limit, memory?.swap), memory?.swapOptional);
@@ -81,6 +105,11 @@ export function settingsV2(resources: Resources): Setting[] {
   set("cpuset", "cpuset.cpus", cpu?.cpus);
   set("cpuset", "cpuset.mems", cpu?.mems);
   set("pids", "pids.max", unlimited(pids?.limit || undefined));
+  const { weight: all, weightDevice } = resources.blockIO ?? {};
+  const files = ["io.bfq.weight", "io.weight"] as const;
+  if (all !== undefined) settings.push(weight("io", files, "", all, weightToV2(all)));
+  for (const { major, minor, weight: one } of weightDevice ?? [])
+    settings.push(weight("io", files, `${major}:${minor} `, one, weightToV2(one)));
   for (const [kind, , key] of THROTTLES)
     for (const { major, minor, rate } of resources.blockIO?.[kind] ?? [])
       set("io", "io.max", `${major}:${minor} ${key}=${rate}`);
@@ -105,6 +134,11 @@ function notOn(version: 1 | 2, flag: string): EngineError {
 function swapOnly(limit: number | undefined, swap: number | undefined): number | "max" | undefined {
   if (swap === undefined || limit === undefined) return undefined;
   return swap < 0 ? "max" : swap - limit;
+}
+
+/** blkio.weight (10 to 1000) to io.weight (1 to 10000), linearly, as the OCI runtimes do it. */
+export function weightToV2(weight: number): number {
+  return Math.floor(1 + ((weight - 10) * 9999) / 990);
 }
 
 /**

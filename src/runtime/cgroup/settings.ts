@@ -72,8 +72,16 @@ export function applySetting(folder: string, setting: Setting): void {
   try {
     writeInto(`${folder}/${setting.file}`, setting.value);
   } catch (error) {
-    if (setting.optional && isErrno(error, "ENOENT", "EOPNOTSUPP")) return;
+    const isMissing = isErrno(error, "ENOENT");
+    if (setting.optional && (isMissing || isErrno(error, "EOPNOTSUPP"))) return;
+    if (isMissing && setting.orElse) {
+      const { orElse, ...rest } = setting;
+      return applySetting(folder, { ...rest, ...orElse });
+    }
+    if (isMissing)
+      throw new EngineError(`cannot set ${setting.file}: this kernel has no such limit; leave it out`);
     const reason = error instanceof Error ? error.message : String(error);
-    throw new EngineError(`cannot set ${setting.file} to ${setting.value}: ${reason}`);
+    const remedy = setting.file === "cpu.rt_runtime_us" ? " (the group above it has too little of it)" : "";
+    throw new EngineError(`cannot set ${setting.file} to ${setting.value}: ${reason}${remedy}`);
   }
 }

@@ -2,9 +2,11 @@ import { EngineError } from "../../linux/errors.ts";
 import { readText, writeInto } from "../../linux/file.ts";
 import type { Resources } from "../spec.ts";
 import { checkCpuset, makeCpuset } from "./cpuset.ts";
+import { isBelowOwn } from "./folders.ts";
 import { type CgroupLayout, foldersOf, folderWith, type GroupPlace, placeOf } from "./layout.ts";
 import type { Setting } from "./limits.ts";
 import { groupMembers, moveInto, readKernelFile } from "./members.ts";
+import { allotRealtime } from "./realtime.ts";
 import { applySetting, hierarchySettings, unifiedSettings } from "./settings.ts";
 import { controllersForV2, presentControllers } from "./subtree.ts";
 
@@ -52,6 +54,7 @@ function change(
   const wanted = [...all(after), ...lifted(all(before), all(after))];
   if (wanted.some(({ controller }) => controller === "cpuset"))
     prepareCpuset(layout, place, cgroupsPath, after);
+  if (isBelowOwn(cgroupsPath)) allotRealtime(folderWith(place, "cpu").folder, after);
   applyAll(
     wanted.map((setting) => {
       const { folder } = folderWith(place, setting.controller);
