@@ -1,5 +1,5 @@
-// Runs before Bun's main and before any thread, in the processes that mydocker starts from its own
-// executable with this library preloaded; never returns to Bun there.
+// Runs before Bun's main and before any thread, in the processes that mydocker starts from its own executable with this
+// library as the loader's auditor (or preloaded); never returns to Bun there.
 #include "shim.h"
 
 uint32_t clone_flags;
@@ -56,13 +56,19 @@ static void place_descriptors(int role, const int *came, int count) {
   }
 }
 
+// rtld-audit(7): not interested, where a loader asks before it runs what follows.
+__attribute__((visibility("default"))) unsigned la_version(unsigned version) {
+  (void)version;
+  return 0;
+}
+
 // What the loader runs first of all.
 __attribute__((constructor)) static void start(void) {
   struct message message;
   int came[MOST_FDS];
   int got = receive_message(FD_CONTROL, &message, MSG_PEEK);
   if (got == -ENOTSOCK || got == -EBADF) return;
-  // the preloaded library, and what our caller's caller left open
+  // the library itself, and what our caller's caller left open
   SYS(close_range, FD_SUBJECT, ~0u, 0);
   open_standard_streams();
   int count = receive_descriptors(FD_CONTROL, &message, came);

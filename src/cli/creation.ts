@@ -121,6 +121,9 @@ function readHostThings(input: Parsed): Pick<Limits, "devices" | "deviceRules" |
 /** A path from the root of each cgroup tree; a relative one too, as with Docker. Empty is the root itself. */
 function readCgroupParent(path: string | undefined): string | undefined {
   if (!path) return undefined;
+  for (const letter of path)
+    if (letter < " ")
+      throw new UsageError(`invalid cgroup parent ${JSON.stringify(path)}: it has control characters`);
   const names = path.split("/").filter((name) => name !== "" && name !== ".");
   if (names.includes(".."))
     throw new UsageError(`invalid cgroup parent '${path}': it must not lead upwards ('..')`);

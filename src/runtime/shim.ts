@@ -62,7 +62,7 @@ export class ShimProcess {
 
   /** Starts the process, with our own stdin, stdout and stderr. */
   static spawn(): ShimProcess {
-    const preload = above(shimLibrary());
+    const shim = above(shimLibrary());
     const [control, theirControl] = messagePair();
     const [channel, theirChannel] = messagePair();
     const orders = above(memfd("mydocker-orders", false));
@@ -70,9 +70,11 @@ export class ShimProcess {
       [FD.control, above(theirControl)],
       [FD.orders, orders],
       [FD.channel, above(theirChannel)],
-      [FD.preload, preload],
+      [FD.library, shim],
     ]);
-    const environment = [`LD_PRELOAD=/proc/self/fd/${FD.preload}`];
+    const library = `/proc/self/fd/${FD.library}`;
+    // glibc starts an auditor before it has mapped and relocated the program and its libraries; musl knows preloading only
+    const environment = [`LD_AUDIT=${library}`, `LD_PRELOAD=${library}`];
     const program = above(ownExecutable());
     const pid = spawn(fdPath(program), ["mydocker"], environment, given);
     close(program);

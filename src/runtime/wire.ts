@@ -25,7 +25,7 @@
  *                                 │   a JavaScript process that does the client's part too)
  */
 
-/** Descriptors of a shim process, by number: three are there from its start, and preload; the others come with BEGIN. */
+/** Descriptors of a shim process, by number: three are there from its start, and the library; the others come with BEGIN. */
 export const FD = {
   control: 3,
   orders: 4,
@@ -38,7 +38,7 @@ export const FD = {
   cgroup: 10,
   /** The container's state in /run, locked for as long as the monitor lives. */
   state: 11,
-  preload: 12,
+  library: 12,
 } as const;
 
 export const ROLE = { monitor: 1, enter: 2 } as const;

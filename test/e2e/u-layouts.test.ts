@@ -96,6 +96,7 @@ describe("--cgroup-parent", () => {
   test("a start that fails takes away what it has made", async () => {
     await fails(127, /not found/, "run", "--cgroup-parent", `${GROUP}/a`, "busybox", "no-such-program");
     for (const tree of trees()) expect(existsSync(`${tree}/${GROUP}`)).toBe(false);
+    await fails(125, /control characters/, "run", "--cgroup-parent", "a\nb", "busybox", "true");
     await fails(125, /must not lead upwards/, "run", "--cgroup-parent", "/a/../b", "busybox", "true");
   });
 

@@ -81,7 +81,15 @@ export function applySetting(folder: string, setting: Setting): void {
     if (isMissing)
       throw new EngineError(`cannot set ${setting.file}: this kernel has no such limit; leave it out`);
     const reason = error instanceof Error ? error.message : String(error);
-    const remedy = setting.file === "cpu.rt_runtime_us" ? " (the group above it has too little of it)" : "";
-    throw new EngineError(`cannot set ${setting.file} to ${setting.value}: ${reason}${remedy}`);
+    throw new EngineError(
+      `cannot set ${setting.file} to ${setting.value}: ${reason}${remark(setting, error)}`,
+    );
   }
+}
+
+/** What an errno means for some files. */
+function remark({ file }: Setting, error: unknown): string {
+  if (file === "cpu.rt_runtime_us") return " (the group above it has too little of it)";
+  if (file.startsWith("memory.") && isErrno(error, "EBUSY")) return " (more than that is in use)";
+  return "";
 }
