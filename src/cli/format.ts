@@ -1,6 +1,9 @@
 import { renderTable } from "./table.ts";
 import { compileTemplate } from "./template.ts";
 
+/** Docker's columns are at least so wide. */
+const WIDTH = 10;
+
 /**
  * Docker's `--format`: `json` (an object a line), a Go template a row, or `table TEMPLATE` with a header made of the
  * fields' names in `headers`.
@@ -21,5 +24,5 @@ export function formatRows(
   const lines = rows.map((row) => template(row));
   if (!isTable) return lines.map((line) => `${line}\n`).join("");
   const cells = [template({ ...headers }, "plain"), ...lines].map((line) => line.split("\t"));
-  return renderTable(cells[0] ?? [], cells.slice(1));
+  return renderTable(cells[0] ?? [], cells.slice(1), WIDTH);
 }

@@ -1,10 +1,9 @@
-import { totalmem } from "node:os";
-import type { Stats } from "../container/stats.ts";
+import type { Figures, Seen } from "../container/stats.ts";
 import { formatRows } from "./format.ts";
-import { humanSize, memorySize } from "./units.ts";
+import { humanMemory, humanSize } from "./units.ts";
 
-/** Docker's headers of `stats`, in the order of its columns. */
-const HEADERS = {
+/** Docker's header for each field of a `table` format. */
+const HEADERS: Record<string, string> = {
   Container: "CONTAINER",
   ID: "CONTAINER ID",
   Name: "NAME",
@@ -15,38 +14,48 @@ const HEADERS = {
   BlockIO: "BLOCK I/O",
   PIDs: "PIDS",
 };
-const COLUMNS = Object.keys(HEADERS)
-  .filter((field) => field !== "Container")
-  .map((field) => `{{.${field}}}`)
-  .join("\t");
+const COLUMNS = ["ID", "Name", "CPUPerc", "MemUsage", "MemPerc", "NetIO", "BlockIO", "PIDs"];
+const USUAL = COLUMNS.map((field) => `{{.${field}}}`).join("\t");
 
-/** The rows of `stats` in a format of --format: a table where there is none. */
-export function formatStats(format: string, stats: readonly Stats[]): string {
-  return formatRows(format || "table", HEADERS, stats.map(fieldsOf), COLUMNS);
+/** `stats --format`: each container with Docker's fields. */
+export function formatStats(format: string, seen: readonly Seen[]): string {
+  return formatRows(format, HEADERS, seen.map(fieldsOf), USUAL);
 }
 
-/** Docker's fields, in the order of its JSON. What does not run has nothing in use. */
-function fieldsOf({ id, name, asked, cpu, usage, traffic }: Stats): Record<string, string> {
-  const host = totalmem();
-  const limit = Math.min(usage?.memoryLimit ?? 0, host);
-  const used = usage?.memory ?? 0;
+/** In the order in which Docker's JSON has them. */
+function fieldsOf({ id, name, reference, status, figures }: Seen): Record<string, string> {
+  const { BlockIO, CPUPerc, MemPerc, MemUsage, NetIO, PIDs } = status === "removed" ? UNKNOWN : show(figures);
+  return { BlockIO, CPUPerc, Container: reference, ID: id, MemPerc, MemUsage, Name: name, NetIO, PIDs };
+}
+
+/** What Docker shows of a container of which it knows nothing. */
+const UNKNOWN = {
+  BlockIO: "--",
+  CPUPerc: "--",
+  MemPerc: "--",
+  MemUsage: "-- / --",
+  NetIO: "--",
+  PIDs: "--",
+};
+
+function show(figures: Figures): typeof UNKNOWN {
+  const { memory, memoryLimit } = figures;
+  const percent = (value: number): string => `${value.toFixed(2)}%`;
+  const pair = (one: number, other: number): string => `${humanSize(one, 3)} / ${humanSize(other, 3)}`;
   return {
-    BlockIO: `${ioSize(usage?.read)} / ${ioSize(usage?.written)}`,
-    CPUPerc: percent(cpu),
-    Container: asked,
-    ID: id,
-    MemPerc: percent(limit > 0 ? used / limit : 0),
-    MemUsage: `${memorySize(used)} / ${memorySize(limit)}`,
-    Name: name,
-    NetIO: `${ioSize(traffic.received)} / ${ioSize(traffic.sent)}`,
-    PIDs: String(usage?.processes ?? 0),
+    BlockIO: pair(figures.read, figures.written),
+    CPUPerc: percent(figures.cpuPercent),
+    MemPerc: percent(memoryLimit > 0 ? (memory / memoryLimit) * 100 : 0),
+    MemUsage: `${humanMemory(memory)} / ${humanMemory(memoryLimit)}`,
+    NetIO: pair(figures.received, figures.sent),
+    PIDs: String(figures.pids),
   };
 }
 
-function ioSize(bytes = 0): string {
-  return humanSize(bytes, 3);
-}
-
-function percent(share: number): string {
-  return `${(share * 100).toFixed(2)}%`;
+/**
+ * A text that takes the place of the one before it on a terminal: from the top, each line's rest and all that is below it
+ * cleared as it is written, so that nothing flickers.
+ */
+export function overwriting(text: string): string {
+  return `\x1b[H${text.replaceAll("\n", "\x1b[K\n")}\x1b[J`;
 }

@@ -87,17 +87,20 @@ export function parseTimestamp(text: string, now: number): bigint {
   return BigInt(milliseconds) * 1_000_000n + BigInt((date?.[2] ?? "").padEnd(9, "0"));
 }
 
-/** Bytes as Docker shows sizes: units of 1000, four significant digits (`1.234MB`), or fewer. */
+const DECIMAL = ["B", "kB", "MB", "GB", "TB", "PB"];
+const BY_1024 = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+
+/** Bytes as Docker shows sizes: units of 1000, four significant digits (`1.234MB`), or as many as asked for. */
 export function humanSize(bytes: number, digits = 4): string {
-  return sizeIn(bytes, 1000, ["B", "kB", "MB", "GB", "TB", "PB"], digits);
+  return scaled(bytes, 1000, DECIMAL, digits);
 }
 
-/** Bytes as Docker shows memory: units of 1024, four significant digits (`1.234MiB`). */
-export function memorySize(bytes: number): string {
-  return sizeIn(bytes, 1024, ["B", "KiB", "MiB", "GiB", "TiB", "PiB"], 4);
+/** Bytes as Docker shows memory: units of 1024, four significant digits (`1.5MiB`). */
+export function humanMemory(bytes: number): string {
+  return scaled(bytes, 1024, BY_1024, 4);
 }
 
-function sizeIn(bytes: number, base: number, units: readonly string[], digits: number): string {
+function scaled(bytes: number, base: number, units: readonly string[], digits: number): string {
   let size = bytes;
   let unit = 0;
   while (size >= base && unit < units.length - 1) {

@@ -9,8 +9,8 @@ export interface ContainerGroup {
   readonly place: GroupPlace;
 }
 
-/** The group of a container, be it half-made or half-removed. It need not be there. */
-export function groupOf(paths: Paths, id: string): ContainerGroup {
+/** The group of a container, be it half-made or half-removed. It need not be there. Who asks for many gives the layout. */
+export function groupOf(paths: Paths, id: string, layout = cgroupLayout()): ContainerGroup {
   const cgroupsPath = cgroupsPathOf(id, readTextIfAny(paths.cgroupParent(id)));
-  return { cgroupsPath, place: placeOf(cgroupLayout(), cgroupsPath) };
+  return { cgroupsPath, place: placeOf(layout, cgroupsPath) };
 }

@@ -72,6 +72,34 @@ export function processFacts(pid: number): ProcessFacts | undefined {
   }
 }
 
+/** The memory of this host, in kB. */
+export function memoryTotal(): number {
+  return Number(/^MemTotal:\s*([0-9]+)/m.exec(readTextIfAny("/proc/meminfo") ?? "")?.[1] ?? 0);
+}
+
+/** Bytes that went through network interfaces. */
+export interface Traffic {
+  readonly received: number;
+  readonly sent: number;
+}
+
+/** All interfaces but lo, from the text of /proc/PID/net/dev (proc(5)). */
+export function parseTraffic(text: string): Traffic {
+  let [received, sent] = [0, 0];
+  for (const line of text.split("\n")) {
+    // a name may hold a colon (that of an alias), a number cannot
+    const colon = line.lastIndexOf(":");
+    const numbers = line
+      .slice(colon + 1)
+      .trim()
+      .split(/\s+/);
+    if (colon < 0 || line.slice(0, colon).trim() === "lo" || numbers.length < 9) continue;
+    received += Number(numbers[0]);
+    sent += Number(numbers[8]);
+  }
+  return { received, sent };
+}
+
 /** What the columns of `ps` need to know of the host: seconds since 1970 and since boot, memory in kB, names of users. */
 export interface HostFacts {
   readonly bootTime: number;
@@ -92,7 +120,7 @@ export function hostFacts(): HostFacts {
   return {
     bootTime: number("/proc/stat", /^btime ([0-9]+)/m),
     uptime: number("/proc/uptime", /^([0-9.]+)/),
-    memory: number("/proc/meminfo", /^MemTotal:\s*([0-9]+)/m),
+    memory: memoryTotal(),
     users,
   };
 }

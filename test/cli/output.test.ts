@@ -56,7 +56,7 @@ describe("--format", () => {
 
   test("functions leave Docker's headers alone", () => {
     expect(formatRows("table {{truncate .ID 3}}\t{{json .Names}}\t{{lower .Names}}", headers, [])).toBe(
-      "CONTAINER ID   NAMES   NAMES\n",
+      "CONTAINER ID   NAMES     NAMES\n",
     );
   });
 

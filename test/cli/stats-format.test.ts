@@ -1,75 +1,68 @@
 import { describe, expect, test } from "bun:test";
-import { totalmem } from "node:os";
-import { formatStats } from "../../src/cli/stats-format.ts";
-import { humanSize, memorySize } from "../../src/cli/units.ts";
-import type { Stats } from "../../src/container/stats.ts";
-import type { Usage } from "../../src/runtime/cgroup/usage.ts";
+import { formatStats, overwriting } from "../../src/cli/stats-format.ts";
+import type { Seen } from "../../src/container/stats.ts";
 
-const STATS: Stats = {
+const running: Seen = {
   id: "1234567890",
   name: "c1",
-  asked: "c1",
-  cpu: 1.5,
-  usage: {
-    cpu: 1,
-    memory: 3 << 19,
-    memoryLimit: 64 << 20,
-    read: 1234,
+  reference: "c",
+  status: "running",
+  figures: {
+    cpuPercent: 150.456,
+    memory: 1.5 * 2 ** 20,
+    memoryLimit: 64 * 2 ** 20,
+    received: 1234,
+    sent: 999,
+    read: 1_716_000,
     written: 0,
-    processes: 3,
+    pids: 12,
   },
-  traffic: { received: 1_500_000, sent: 999 },
 };
-const STOPPED: Stats = { ...STATS, cpu: 0, usage: undefined, traffic: { received: 0, sent: 0 } };
+const zeros = {
+  cpuPercent: 0,
+  memory: 0,
+  memoryLimit: 0,
+  received: 0,
+  sent: 0,
+  read: 0,
+  written: 0,
+  pids: 0,
+};
+const stopped: Seen = { ...running, name: "a-longer-name", status: "stopped", figures: zeros };
+const removed: Seen = { ...running, name: "gone", status: "removed", figures: zeros };
 
-describe("the rows of stats", () => {
-  test("Docker's table", () => {
-    expect(formatStats("", [STATS])).toBe(
-      [
-        "CONTAINER ID   NAME   CPU %     MEM USAGE / LIMIT   MEM %   NET I/O        BLOCK I/O     PIDS",
-        "1234567890     c1     150.00%   1.5MiB / 64MiB      2.34%   1.5MB / 999B   1.23kB / 0B   3",
-        "",
-      ].join("\n"),
+describe("the table of stats", () => {
+  test("as Docker lays it out", () => {
+    expect(formatStats("table", [running, stopped, removed])).toBe(
+      `CONTAINER ID   NAME            CPU %     MEM USAGE / LIMIT   MEM %     NET I/O         BLOCK I/O     PIDS
+1234567890     c1              150.46%   1.5MiB / 64MiB      2.34%     1.23kB / 999B   1.72MB / 0B   12
+1234567890     a-longer-name   0.00%     0B / 0B             0.00%     0B / 0B         0B / 0B       0
+1234567890     gone            --        -- / --             --        --              --            --
+`,
     );
-    expect(formatStats("table", [STATS])).toBe(formatStats("", [STATS]));
-    expect(formatStats("", [])).toMatch(/^CONTAINER ID .* PIDS\n$/);
-  });
-
-  test("Docker's JSON, with its keys in its order", () => {
-    expect(formatStats("json", [STATS])).toBe(
-      '{"BlockIO":"1.23kB / 0B","CPUPerc":"150.00%","Container":"c1","ID":"1234567890","MemPerc":"2.34%",' +
-        '"MemUsage":"1.5MiB / 64MiB","Name":"c1","NetIO":"1.5MB / 999B","PIDs":"3"}\n',
+    expect(formatStats("table", [])).toBe(
+      "CONTAINER ID   NAME      CPU %     MEM USAGE / LIMIT   MEM %     NET I/O   BLOCK I/O   PIDS\n",
     );
   });
 
   test("templates", () => {
-    expect(formatStats("{{.Name}} {{.CPUPerc}}", [STATS, STATS])).toBe("c1 150.00%\nc1 150.00%\n");
-    expect(formatStats("table {{.Container}}\t{{.PIDs}}", [STATS])).toBe("CONTAINER   PIDS\nc1          3\n");
+    expect(formatStats("{{.Container}} {{.ID}} {{.Name}} {{.PIDs}}", [running])).toBe("c 1234567890 c1 12\n");
+    expect(formatStats("table {{.Container}}\\t{{.MemPerc}}", [running])).toBe(
+      "CONTAINER   MEM %\nc           2.34%\n",
+    );
+    expect(() => formatStats("{{.Nope}}", [running])).toThrow("Nope");
   });
 
-  test("what does not run uses nothing", () => {
-    expect(
-      formatStats("{{.CPUPerc}} {{.MemUsage}} {{.MemPerc}} {{.NetIO}} {{.BlockIO}} {{.PIDs}}", [STOPPED]),
-    ).toBe("0.00% 0B / 0B 0.00% 0B / 0B 0B / 0B 0\n");
+  test("an object a line, its keys in order", () => {
+    const line =
+      '{"BlockIO":"1.72MB / 0B","CPUPerc":"150.46%","Container":"c","ID":"1234567890","MemPerc":"2.34%","MemUsage":"1.5MiB / 64MiB","Name":"c1","NetIO":"1.23kB / 999B","PIDs":"12"}\n';
+    expect(formatStats("json", [running, running])).toBe(line + line);
+    expect(formatStats("{{json .}}", [running])).toBe(line);
+    expect(formatStats("json", [])).toBe("");
   });
 
-  test("without a limit, or with one above it, the host's memory is the limit", () => {
-    for (const memoryLimit of [Number.POSITIVE_INFINITY, 2 ** 60])
-      expect(
-        formatStats("{{.MemUsage}}", [{ ...STATS, usage: { ...(STATS.usage as Usage), memoryLimit } }]),
-      ).toBe(`1.5MiB / ${memorySize(totalmem())}\n`);
-  });
-
-  test.each([
-    [0, "0B", "0B"],
-    [999, "999B", "999B"],
-    [1000, "1kB", "1000B"],
-    [1023, "1.02kB", "1023B"],
-    [1024, "1.02kB", "1KiB"],
-    [1_234_567, "1.23MB", "1.177MiB"],
-    [25_275_000_000, "25.3GB", "23.54GiB"],
-  ])("%d bytes", (bytes, io, memory) => {
-    expect(humanSize(bytes, 3)).toBe(io);
-    expect(memorySize(bytes)).toBe(memory);
+  test("a frame clears what it does not overwrite", () => {
+    expect(overwriting("a\nb\n")).toBe("\x1b[Ha\x1b[K\nb\x1b[K\n\x1b[J");
+    expect(overwriting("")).toBe("\x1b[H\x1b[J");
   });
 });

@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { UsageError } from "../../src/cli/errors.ts";
 import {
   humanDuration,
+  humanMemory,
   humanSize,
   parseCpus,
   parseCpuset,
@@ -88,6 +89,27 @@ describe("sizes", () => {
     [2e15, "2PB"],
   ])("%d bytes are shown as %s", (bytes, text) => {
     expect(humanSize(bytes)).toBe(text);
+  });
+
+  test.each([
+    [1234, "1.23kB"],
+    [999999, "1000kB"],
+    [1716224, "1.72MB"],
+    [0, "0B"],
+  ])("%d bytes, with three digits, as %s", (bytes, text) => {
+    expect(humanSize(bytes, 3)).toBe(text);
+  });
+
+  test.each([
+    [0, "0B"],
+    [1023, "1023B"],
+    [1024, "1KiB"],
+    [1.5 * 2 ** 20, "1.5MiB"],
+    [25275965440, "23.54GiB"],
+    [1023.99 * 1024, "1024KiB"],
+    [2 ** 40, "1TiB"],
+  ])("%d bytes of memory as %s", (bytes, text) => {
+    expect(humanMemory(bytes)).toBe(text);
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { hostFacts, parseProcess, processFacts } from "../../src/linux/procfs.ts";
+import { hostFacts, parseProcess, parseTraffic, processFacts } from "../../src/linux/procfs.ts";
 
 const stat =
   "42 (a) b (c) S 7 42 41 34817 42 4194560 1 0 0 0 250 50 0 0 20 5 3 0 123400 4096 10 18446744073709551615";
@@ -39,5 +39,23 @@ describe("a process of /proc", () => {
     const { users, uptime, bootTime } = hostFacts();
     expect(users.get(0)).toBe("root");
     expect(Math.abs(bootTime + uptime - Date.now() / 1000)).toBeLessThan(5);
+  });
+});
+
+describe("/proc/PID/net/dev", () => {
+  const head =
+    "Inter-|   Receive                                                |  Transmit\n face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed\n";
+
+  test("all interfaces but lo", () => {
+    const lines = `    lo:    7000      70    0    0    0     0          0         0     7000      70    0    0    0     0       0          0
+  eth0:12345678     100    0    0    0     0          0         0      200       3    0    0    0     0       0          0
+eth1:1: 1 1 0 0 0 0 0 0 2 1 0 0 0 0 0 0
+`;
+    expect(parseTraffic(head + lines)).toEqual({ received: 12345679, sent: 202 });
+  });
+
+  test("none, and odd ones", () => {
+    for (const text of ["", head, "eth0:\n", "eth0: 1 2 3\n", "what is this\n"])
+      expect(parseTraffic(text)).toEqual({ received: 0, sent: 0 });
   });
 });

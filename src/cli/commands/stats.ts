@@ -1,55 +1,81 @@
-import { StatsSampler } from "../../container/stats.ts";
+import type { Paths } from "../../container/paths.ts";
+import { Meter, type Named, nameContainer } from "../../container/stats.ts";
+import { NoSuchContainer } from "../../container/store.ts";
 import { print } from "../../linux/process.ts";
 import { isTerminal } from "../../linux/tty.ts";
 import type { Command, Parsed } from "../command.ts";
 import { enginePaths } from "../engine.ts";
-import { formatStats } from "../stats-format.ts";
+import { formatStats, overwriting } from "../stats-format.ts";
+import { tellError } from "../tell.ts";
 
-/** Between two frames. */
-const PAUSE = 1000;
-/** Between the two looks of --no-stream: the kernel counts CPU time in nanoseconds, and a throttled program runs in bursts. */
-const SHORT_PAUSE = 500;
+/** From the first look to the second, in milliseconds. */
+const SHORT = 500;
+/** From one frame to the next, in milliseconds. */
+const FRAME = 1000;
 
-/** `stats`: what containers use, live. */
+/** `stats`: what containers use, once or as it changes. */
 export const command: Command = {
   name: "stats",
   summary: "Show what containers use of CPU, memory, network and disks",
   usage: "[OPTIONS] [CONTAINER...]",
   flags: [
-    { name: "all", short: "a", kind: "bool", help: "Also containers that do not run" },
-    { name: "no-stream", kind: "bool", help: "Once, not again and again" },
-    { name: "no-trunc", kind: "bool", help: "Shorten nothing (ids are short already)" },
+    { name: "all", short: "a", kind: "bool", help: "Stopped ones too" },
+    { name: "no-stream", kind: "bool", help: "Once only" },
+    { name: "no-trunc", kind: "bool", help: "Whole ids (which they always are)" },
     {
       name: "format",
       kind: "string",
-      value: "FORMAT",
-      help: "table, table TEMPLATE, json, or a Go template such as {{.Name}} {{.CPUPerc}}",
+      value: "TEMPLATE",
+      help: "json, or a Go template, with 'table ' before it as a table",
     },
   ],
   args: { min: 0, max: Number.POSITIVE_INFINITY },
   interspersed: true,
   completes: "containers",
-  examples: ["mydocker stats", "mydocker stats --no-stream --format json c1"],
+  examples: [
+    "mydocker stats",
+    "mydocker stats --no-stream c1 c2",
+    "mydocker stats --format '{{.Name}} {{.CPUPerc}} {{.MemUsage}}'",
+  ],
   run,
 };
 
+/** Goes on until a signal ends it, as it ends every program (130 for Ctrl-C), or its reader is gone. */
 async function run(input: Parsed): Promise<number> {
-  const format = input.text("format") ?? "";
-  const sampler = new StatsSampler(enginePaths(), { names: input.args, all: input.bool("all") });
-  sampler.sample();
-  await Bun.sleep(SHORT_PAUSE);
-  if (input.bool("no-stream")) {
-    print(1, formatStats(format, sampler.sample()));
-    return 0;
+  const paths = enginePaths();
+  const named = await nameAll(paths, input.args);
+  if (named === undefined) return 1;
+  const format = input.text("format") || "table";
+  const meter = new Meter(paths, named.length > 0 ? named : input.bool("all") ? "all" : "running");
+  const shape = isTerminal(1) && !input.bool("no-stream") ? overwriting : (text: string) => text;
+  let seen = meter.look();
+  let next = performance.now();
+  // of none that runs there is nothing to wait for
+  if (seen.some(({ status }) => status === "running")) {
+    await Bun.sleep(SHORT);
+    seen = meter.look();
   }
-  const show = isTerminal(1) ? frame : (text: string): string => text;
   for (;;) {
-    print(1, show(formatStats(format, sampler.sample())));
-    await Bun.sleep(PAUSE);
+    print(1, shape(formatStats(format, seen)));
+    if (input.bool("no-stream")) return 0;
+    next = Math.max(next + FRAME, performance.now() + FRAME / 2);
+    await Bun.sleep(next - performance.now());
+    seen = meter.look();
   }
 }
 
-/** Over the frame before: from the top, each line's rest and all below it cleared. */
-function frame(text: string): string {
-  return `\x1b[H${text.replaceAll("\n", "\x1b[K\n")}\x1b[J`;
+/** The containers of these names, each once; undefined where some are not there, after having told which. */
+async function nameAll(paths: Paths, names: readonly string[]): Promise<Named[] | undefined> {
+  const named: Named[] = [];
+  let missing = false;
+  for (const name of new Set(names)) {
+    try {
+      named.push(nameContainer(paths, name));
+    } catch (error) {
+      if (!(error instanceof NoSuchContainer)) throw error;
+      missing = true;
+      await tellError(error.message);
+    }
+  }
+  return missing ? undefined : named;
 }

@@ -1,120 +1,91 @@
-import { readTextIfAny } from "../../linux/file.ts";
 import { folderWith, type GroupPlace } from "./layout.ts";
 import { readKernelFile } from "./members.ts";
 
-/** What a group uses at a moment, and has used; a controller that is not there counts as nothing used. */
-export interface Usage {
-  /** CPU time so far, in nanoseconds. */
+/** What a group uses, those below it included. What the kernel does not tell is 0. */
+export interface GroupUsage {
+  /** CPU time since the group was made, in nanoseconds. */
   readonly cpu: number;
-  /** Bytes of memory, without the files that the kernel can drop at once (as Docker counts). */
+  /** Bytes in use, without the page cache that would be given up first. */
   readonly memory: number;
-  /** Bytes that it may use; Infinity for no limit. */
-  readonly memoryLimit: number;
-  /** Bytes read from and written to block devices so far. */
+  /** Bytes; undefined where there is no limit. */
+  readonly memoryLimit: number | undefined;
+  /** Bytes read from and written to block devices since the group was made. */
   readonly read: number;
   readonly written: number;
-  readonly processes: number;
+  /** Processes and threads. */
+  readonly pids: number;
 }
 
-/** Reads what a group uses; undefined where there is no such group. */
-export function readUsage(place: GroupPlace): Usage | undefined {
-  const pids = folderWith(place, "pids").folder;
-  const processes = readKernelFile(`${pids}/pids.current`);
-  // without the controller of pids the group is told by its list of processes
-  if (processes === undefined && readKernelFile(`${pids}/cgroup.procs`) === undefined) return undefined;
-  return {
-    cpu: readCpu(place),
-    ...readMemory(place),
-    ...readBlocks(place),
-    processes: numberOf(processes),
-  };
+/** v1 writes "no limit" as the largest count of whole pages in a long: far above what any machine has. */
+const V1_NO_LIMIT = 2 ** 62;
+
+/** What a group uses now. Of one that is gone, or of a controller that is missing, 0. */
+export function groupUsage(place: GroupPlace): GroupUsage {
+  return { cpu: readCpu(place), ...readMemory(place), ...readBlocks(place), pids: readPids(place) };
 }
 
-function numberOf(text: string | undefined): number {
-  const number = Number(text ?? 0);
-  return Number.isNaN(number) ? 0 : number;
-}
-
-/** cgroup-v1/cpuacct.rst; cgroup-v2, "cpu.stat". */
 function readCpu(place: GroupPlace): number {
   const { version, folder } = folderWith(place, "cpuacct");
-  if (version === 1) return numberOf(readKernelFile(`${folder}/cpuacct.usage`));
-  return fieldOf(readKernelFile(`${folder}/cpu.stat`), "usage_usec") * 1000;
+  if (version === 1) return parseNumber(readKernelFile(`${folder}/cpuacct.usage`));
+  return parseKey(readKernelFile(`${folder}/cpu.stat`), "usage_usec") * 1000;
 }
 
-/** The number behind a word at the beginning of a line; 0 where there is no such line. */
-export function fieldOf(text: string | undefined, name: string): number {
-  if (text === undefined) return 0;
-  const at = text.startsWith(`${name} `) ? 0 : text.indexOf(`\n${name} `) + 1;
-  if (at === 0 && !text.startsWith(`${name} `)) return 0;
-  const end = text.indexOf("\n", at);
-  return numberOf(text.slice(at + name.length + 1, end < 0 ? undefined : end));
-}
-
-/** v1 writes a huge number for no limit, v2 `max`. */
-export function limitOf(text: string | undefined): number {
-  const limit = text === undefined ? Number.POSITIVE_INFINITY : Number(text);
-  return Number.isNaN(limit) || limit >= 2 ** 62 ? Number.POSITIVE_INFINITY : limit;
-}
-
-/** cgroup-v1/memory.rst; cgroup-v2, "Memory Interface Files". */
-function readMemory(place: GroupPlace): Pick<Usage, "memory" | "memoryLimit"> {
+function readMemory(place: GroupPlace): Pick<GroupUsage, "memory" | "memoryLimit"> {
   const { version, folder } = folderWith(place, "memory");
-  const file = (v1: string, v2: string): string | undefined =>
-    readKernelFile(`${folder}/memory.${version === 1 ? v1 : v2}`);
-  const used = numberOf(file("usage_in_bytes", "current"));
-  const droppable = fieldOf(file("stat", "stat"), version === 1 ? "total_inactive_file" : "inactive_file");
+  const [current, limit, inactive] =
+    version === 1
+      ? ["memory.usage_in_bytes", "memory.limit_in_bytes", "total_inactive_file"]
+      : ["memory.current", "memory.max", "inactive_file"];
+  const used = parseNumber(readKernelFile(`${folder}/${current}`));
+  const cache = used > 0 ? parseKey(readKernelFile(`${folder}/memory.stat`), inactive) : 0;
   return {
-    memory: droppable < used ? used - droppable : used,
-    memoryLimit: limitOf(file("limit_in_bytes", "max")),
+    // the two are counted apart, and the second may be ahead of the first
+    memory: cache < used ? used - cache : used,
+    memoryLimit: parseLimit(readKernelFile(`${folder}/${limit}`)),
   };
 }
 
-/** cgroup-v1/blkio-controller.rst; cgroup-v2, "io.stat". */
-function readBlocks(place: GroupPlace): Pick<Usage, "read" | "written"> {
+function readBlocks(place: GroupPlace): Pick<GroupUsage, "read" | "written"> {
   const { version, folder } = folderWith(place, "blkio");
-  const file = version === 1 ? "blkio.throttle.io_service_bytes_recursive" : "io.stat";
-  return blocksOf(readKernelFile(`${folder}/${file}`) ?? "");
+  return version === 1
+    ? parseServiceBytes(readKernelFile(`${folder}/blkio.throttle.io_service_bytes_recursive`))
+    : parseIoStat(readKernelFile(`${folder}/io.stat`));
 }
 
-/** The bytes of all devices: lines `8:0 Read 4096` of v1, or `8:0 rbytes=4096 wbytes=0 …` of v2. */
-export function blocksOf(text: string): Pick<Usage, "read" | "written"> {
-  let read = 0;
-  let written = 0;
-  for (const line of text.split("\n")) {
-    const [, ...words] = line.split(" ");
-    if (words[0] === "Read") read += numberOf(words[1]);
-    else if (words[0] === "Write") written += numberOf(words[1]);
-    for (const word of words) {
-      if (word.startsWith("rbytes=")) read += numberOf(word.slice(7));
-      else if (word.startsWith("wbytes=")) written += numberOf(word.slice(7));
-    }
-  }
-  return { read, written };
+function readPids(place: GroupPlace): number {
+  return parseNumber(readKernelFile(`${folderWith(place, "pids").folder}/pids.current`));
 }
 
-/** Bytes received and sent by the interfaces of a process's network, loopback left out (proc(5), /proc/pid/net/dev). */
-export interface Traffic {
-  readonly received: number;
-  readonly sent: number;
+/** The whole number that a text begins with, or 0. */
+export function parseNumber(text: string | undefined): number {
+  return Number(/^[0-9]+/.exec(text ?? "")?.[0] ?? 0);
 }
 
-export function readTraffic(pid: string): Traffic {
-  return trafficOf(readTextIfAny(`/proc/${pid}/net/dev`) ?? "");
+/** The number behind a key at the beginning of a line (`usage_usec 123`), or 0. */
+export function parseKey(text: string | undefined, key: string): number {
+  const lines = `\n${text ?? ""}`;
+  const at = lines.indexOf(`\n${key} `);
+  return at < 0 ? 0 : parseNumber(lines.slice(at + key.length + 2));
 }
 
-export function trafficOf(text: string): Traffic {
-  let received = 0;
-  let sent = 0;
-  for (const line of text.split("\n")) {
-    const colon = line.indexOf(":");
-    if (colon < 0 || line.slice(0, colon).trim() === "lo") continue;
-    const numbers = line
-      .slice(colon + 1)
-      .trim()
-      .split(/ +/);
-    received += numberOf(numbers[0]);
-    sent += numberOf(numbers[8]);
-  }
-  return { received, sent };
+/** A limit in bytes; undefined for "max", v1's largest number, and no text at all. */
+export function parseLimit(text: string | undefined): number | undefined {
+  const limit = /^[0-9]/.test(text ?? "") ? parseNumber(text) : V1_NO_LIMIT;
+  return limit < V1_NO_LIMIT ? limit : undefined;
+}
+
+/** Bytes of all devices in v1's blkio.throttle.io_service_bytes_recursive: `8:0 Read 123` (blkio-controller.rst). */
+export function parseServiceBytes(text: string | undefined): Pick<GroupUsage, "read" | "written"> {
+  return { read: sum(text, / Read ([0-9]+)$/gm), written: sum(text, / Write ([0-9]+)$/gm) };
+}
+
+/** Bytes of all devices in v2's io.stat: `8:0 rbytes=123 wbytes=456 ...` (cgroup-v2.rst). */
+export function parseIoStat(text: string | undefined): Pick<GroupUsage, "read" | "written"> {
+  return { read: sum(text, / rbytes=([0-9]+)/g), written: sum(text, / wbytes=([0-9]+)/g) };
+}
+
+function sum(text: string | undefined, pattern: RegExp): number {
+  let total = 0;
+  for (const [, bytes] of (text ?? "").matchAll(pattern)) total += Number(bytes);
+  return total;
 }
