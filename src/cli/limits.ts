@@ -129,8 +129,13 @@ function given<T>(input: Parsed, flag: string, parse: (text: string) => T | unde
   return text ? parse(text) : undefined;
 }
 
+/** As many as the kernel can number. */
+const MOST_PIDS = 4_194_304;
+
 /** As Docker: zero and below lift the limit. */
 function readPids(pids: number | undefined): number | undefined {
+  if (pids !== undefined && pids > MOST_PIDS)
+    throw new UsageError(`invalid pids limit '${pids}': the maximum is ${MOST_PIDS}; -1 is no limit`);
   return pids === undefined ? undefined : pids > 0 ? pids : -1;
 }
 

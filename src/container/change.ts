@@ -1,16 +1,45 @@
-import { close, lock, O, open } from "../linux/file.ts";
+import { close, lock, O, open, writeFile } from "../linux/file.ts";
+import { fstat, statIfAny } from "../linux/stat.ts";
+import { isFrozen } from "../runtime/cgroup/control.ts";
+import { groupOf } from "./group.ts";
+import { isRunning } from "./liveness.ts";
+import { markPaused } from "./mark.ts";
 import type { Paths } from "./paths.ts";
+import { setLimits } from "./set-limits.ts";
+import { readContainer, readState } from "./store.ts";
 
 /**
  * Does `work` while nobody else pauses, resumes or updates the container: its monitor holds the lock on its folder for as
- * long as it runs, so that these have one of their own.
+ * long as it runs, so that these have one of their own. What is written down and what the kernel holds cannot change at
+ * once: the file of the lock is not empty meanwhile, and who finds it so puts right what somebody who was killed has left.
  */
 export function withChange<T>(paths: Paths, id: string, work: () => T): T {
-  const fd = open(paths.changing(id), O.RDWR | O.CREAT | O.NOFOLLOW, 0o600);
+  const path = paths.changing(id);
+  const fd = open(path, O.RDWR | O.CREAT | O.NOFOLLOW, 0o600);
   try {
     lock(fd, true);
-    return work();
+    if (fstat(fd).size > 0) putRight(paths, id);
+    writeFile(path, "begun\n");
+    try {
+      return work();
+    } finally {
+      writeFile(path, "");
+    }
   } finally {
     close(fd);
   }
+}
+
+/** Puts right what a change that did not come to its end has left, where there is any. */
+export function settleChange(paths: Paths, id: string): void {
+  if ((statIfAny(paths.changing(id))?.size ?? 0) > 0) withChange(paths, id, () => {});
+}
+
+/** The limits are those of the record; whether it is paused, the kernel knows. */
+function putRight(paths: Paths, id: string): void {
+  const container = readContainer(paths, id);
+  const { record } = container;
+  const running = isRunning(readState(paths, record));
+  setLimits(paths, container, record.limits, running);
+  if (running) markPaused(paths, record, isFrozen(groupOf(paths, id).place));
 }

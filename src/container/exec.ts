@@ -5,6 +5,7 @@ import { CLONE } from "../linux/mount.ts";
 import { openPidfd } from "../linux/process.ts";
 import { lstat, S_IFCHR, S_IFMT } from "../linux/stat.ts";
 import { openPty, type Pty } from "../linux/tty.ts";
+import { isFrozen } from "../runtime/cgroup/control.ts";
 import { openGroup } from "../runtime/cgroup/group.ts";
 import { namespaceFlags, processOrders } from "../runtime/launch.ts";
 import { setOomScore } from "../runtime/oomscore.ts";
@@ -47,10 +48,12 @@ export function execInContainer(paths: Paths, reference: string, options: ExecOp
 
 function enterContainer(paths: Paths, reference: string, options: ExecOptions, shim: ShimProcess): Executing {
   const { record, state } = runningContainer(paths, reference);
-  if (state.status === "paused")
+  const { place } = groupOf(paths, record.id);
+  // also by somebody else: what is put into a frozen group does not even take a signal
+  if (state.status === "paused" || isFrozen(place))
     throw new EngineError(`container ${record.name} is paused: unpause the container before exec`, 1);
   const { pidfd, root } = openProcess(record, state);
-  const group = openGroup(groupOf(paths, record.id).place);
+  const group = openGroup(place);
   const terminal = options.terminal ? terminalIn(root) : undefined;
   let attachment: Attachment | undefined;
   try {

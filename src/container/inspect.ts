@@ -1,3 +1,4 @@
+import { isFrozen } from "../runtime/cgroup/control.ts";
 import { deviceLineV1 } from "../runtime/cgroup/devices.ts";
 import { hasKilledForMemory } from "../runtime/cgroup/oom.ts";
 import { groupOf } from "./group.ts";
@@ -62,14 +63,17 @@ export function inspectContainer(paths: Paths, { record, spec }: Container, stat
   };
 }
 
+/** Of a container that runs the kernel is asked, who knows best. */
 function inspectState(paths: Paths, state: State): object {
-  const running = isUp(state);
+  const place = isUp(state) ? groupOf(paths, state.id).place : undefined;
+  const running = place !== undefined;
+  const paused = running && isFrozen(place);
   return {
-    Status: statusOf(state),
+    Status: running ? (paused ? "paused" : "running") : statusOf(state),
     Running: running,
-    Paused: state.status === "paused",
+    Paused: paused,
     Restarting: false,
-    OOMKilled: isUp(state) ? hasKilledForMemory(groupOf(paths, state.id).place) : state.oomKilled,
+    OOMKilled: running ? hasKilledForMemory(place) : state.oomKilled,
     Dead: false,
     Pid: running ? Number(state.pid) : 0,
     ExitCode: state.exitCode,
@@ -96,9 +100,11 @@ function inspectHostConfig(record: ContainerRecord): object {
     MemorySwap: limits.memorySwap ?? (limits.memory ?? 0) * 2,
     MemoryReservation: limits.memoryReservation ?? 0,
     MemorySwappiness: limits.swappiness ?? null,
+    OomGroup: limits.oomGroup ?? false,
     OomKillDisable: limits.oomKillDisable ?? false,
     CpuShares: limits.cpuShares ?? 0,
     NanoCpus: limits.nanoCpus ?? 0,
+    CpuBurst: limits.cpuBurst ?? 0,
     CpuPeriod: limits.cpuPeriod ?? 0,
     CpuQuota: limits.cpuQuota ?? 0,
     CpusetCpus: limits.cpuset ?? "",

@@ -5,7 +5,7 @@ import type { ContainerRecord } from "./record.ts";
 
 /** What has happened to a container, as a line of the journal has it. */
 export interface Event {
-  /** RFC 3339, UTC; of the monitor's with nanoseconds. */
+  /** RFC 3339 with nanoseconds, UTC. */
   readonly time: string;
   readonly action: string;
   readonly id: string;
@@ -28,6 +28,14 @@ export function eventOf(
   return { action, id, attributes: { ...labels, image, name, ...more } };
 }
 
+/** Now, as precise as the monitor's times, so that their order is right: RFC 3339 with nanoseconds, UTC. */
+function preciseTime(): string {
+  const now = performance.timeOrigin + performance.now();
+  const whole = Math.floor(now);
+  const below = Math.floor((now - whole) * 1e6);
+  return new Date(whole).toISOString().replace("Z", `${String(below).padStart(6, "0")}Z`);
+}
+
 /** Puts down what was done to a container. A journal that cannot be written keeps nobody from the work itself. */
 export function recordEvents(
   paths: Paths,
@@ -35,7 +43,7 @@ export function recordEvents(
   actions: readonly string[],
   more?: Readonly<Record<string, string>>,
 ): void {
-  const time = new Date().toISOString();
+  const time = preciseTime();
   let text = "";
   for (const action of actions) text += `${JSON.stringify({ time, ...eventOf(record, action, more) })}\n`;
   try {

@@ -5,8 +5,9 @@ import { groupOf } from "./group.ts";
 import { recordEvents } from "./journal.ts";
 import { notRunning, runningContainer } from "./kill.ts";
 import { isRunning } from "./liveness.ts";
+import { markPaused } from "./mark.ts";
 import type { Paths } from "./paths.ts";
-import { markPaused, resumeContainer } from "./resume.ts";
+import { resumeContainer } from "./resume.ts";
 import { readState } from "./store.ts";
 
 /** `pause`: stops every process of a running container where it is. */

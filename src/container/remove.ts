@@ -1,4 +1,4 @@
-import { isErrno } from "../linux/errno.ts";
+import { SysError } from "../linux/errno.ts";
 import { EngineError } from "../linux/errors.ts";
 import { close, readlinkIfAny, unlinkIfAny } from "../linux/file.ts";
 import { listFolder, removeTree } from "../linux/folder.ts";
@@ -139,8 +139,9 @@ export function collectGarbage(paths: Paths): void {
         close(lock);
       }
     } catch (error) {
-      // somebody else was faster, or a process of it does not die yet: the next one who collects has another try
-      if (!isErrno(error, "ENOENT") && !(error instanceof EngineError)) throw error;
+      // somebody else was faster, or a process of it does not die yet, or the disk is damaged: it is not what was asked for,
+      // and the next one who collects has another try
+      if (!(error instanceof SysError) && !(error instanceof EngineError)) throw error;
     }
   }
 }

@@ -1,14 +1,11 @@
-import { EngineError, undone } from "../linux/errors.ts";
+import { EngineError } from "../linux/errors.ts";
 import { close } from "../linux/file.ts";
-import { cgroupLayout } from "../runtime/cgroup/layout.ts";
-import { updateGroup } from "../runtime/cgroup/update.ts";
 import { withChange } from "./change.ts";
-import { groupOf } from "./group.ts";
 import { recordEvents } from "./journal.ts";
 import { isRunning } from "./liveness.ts";
 import type { Paths } from "./paths.ts";
-import { type Container, type Limits, type State, writeContainer } from "./record.ts";
-import { resourcesOf } from "./resources.ts";
+import type { Limits, State } from "./record.ts";
+import { setLimits } from "./set-limits.ts";
 import { findId, readContainer, readRecord, readState, waitForLock } from "./store.ts";
 
 /**
@@ -25,44 +22,39 @@ export async function updateContainer(
     const state = readState(paths, readRecord(paths, id));
     return isRunning(state) ? state : undefined;
   };
-  for (let again = false; ; again = true) {
+  const isOver = (run: State): boolean => {
+    const now = running();
+    return now?.pid !== run.pid || now.startTime !== run.startTime;
+  };
+  const end = performance.now() + PATIENCE_SECONDS * 1000;
+  for (let limits: Limits | undefined; ; ) {
     // held while it is written down, it cannot be started with the old limits meanwhile
-    const lock = await waitForLock(paths, id, 10, () => running() !== undefined);
+    const lock = await waitForLock(paths, id, PATIENCE_SECONDS, () => running() !== undefined);
     const run = lock === undefined ? running() : undefined;
     try {
-      if (lock === undefined && !run) throw busy(reference);
-      withChange(paths, id, () =>
-        changeHeld(paths, readContainer(paths, id), again ? (present) => present : change, run !== undefined),
-      );
+      if (lock !== undefined || run) {
+        withChange(paths, id, () => {
+          const present = readContainer(paths, id);
+          setLimits(paths, present, limits ?? change(present.record.limits), run !== undefined);
+        });
+        limits = readRecord(paths, id).limits;
+        // who restarted it meanwhile may have read the limits before they were changed
+        if (!run || !isOver(run)) break;
+      }
+    } catch (error) {
+      // that of a run which ended meanwhile is no answer
+      if (!run || !isOver(run)) throw error;
     } finally {
       if (lock !== undefined) close(lock);
     }
-    // who restarted it meanwhile may have read the limits before they were changed
-    const now = run && running();
-    if (!run || (now?.pid === run.pid && now.startTime === run.startTime)) break;
+    if (performance.now() > end) throw busy(reference);
   }
   recordEvents(paths, readRecord(paths, id), ["update"]);
 }
 
+/** How long other commands may be busy with the container. */
+const PATIENCE_SECONDS = 10;
+
 function busy(reference: string): EngineError {
   return new EngineError(`cannot update container ${reference}: another command is busy with it`, 1);
-}
-
-function changeHeld(
-  paths: Paths,
-  present: Container,
-  change: (present: Limits) => Limits,
-  running: boolean,
-): void {
-  const { record, spec } = present;
-  const limits = change(record.limits);
-  const resources = resourcesOf(limits);
-  const changed = { record: { ...record, limits }, spec: { ...spec, linux: { ...spec.linux, resources } } };
-  writeContainer(paths, changed);
-  try {
-    const { cgroupsPath } = groupOf(paths, record.id);
-    if (running) updateGroup(cgroupLayout(), cgroupsPath, spec.linux.resources, resources);
-  } catch (error) {
-    throw undone(error, () => writeContainer(paths, present));
-  }
 }

@@ -1,7 +1,19 @@
 /** pause and unpause: the processes of a container stand still, and go on. */
 import { describe, expect, test } from "bun:test";
-import { readFileSync, rmSync } from "node:fs";
-import { background, fails, mydocker, newName, ok, RUN, suite, until } from "./harness.ts";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  background,
+  CGROUP2,
+  cgroupFolder,
+  fails,
+  mydocker,
+  newName,
+  ok,
+  ROOT,
+  RUN,
+  suite,
+  until,
+} from "./harness.ts";
 
 suite();
 
@@ -102,5 +114,42 @@ describe("pause", () => {
     expect(await ok("ps", "--format", "{{.State}}")).toBe("paused");
     await ok("unpause", name);
     expect(await ok("exec", name, "echo", "in")).toBe("in");
+  });
+
+  test("one that was frozen by somebody else, or by a pause that was killed: inspect tells, exec does not hang", async () => {
+    const { name, id } = await background("busybox", "sleep", "1000");
+    const freezers: [string, string][] = CGROUP2
+      ? [[`${cgroupFolder(id, "")}/cgroup.freeze`, "1"]]
+      : [
+          [`/sys/fs/cgroup/unified/mydocker/${id}/cgroup.freeze`, "1"],
+          [`${cgroupFolder(id, "freezer")}/freezer.state`, "FROZEN"],
+        ];
+    for (const [file, word] of freezers) {
+      writeFileSync(file, word);
+      await until(
+        async () => (await ok("inspect", "-f", "{{.State.Status}}", name)) === "paused",
+        "it to be frozen",
+      );
+      await fails(1, /is paused: unpause the container before exec/, "exec", name, "true");
+      await ok("unpause", name);
+      expect(await ok("exec", name, "echo", "in")).toBe("in");
+    }
+  });
+
+  test("what a change that was killed half-way has left is put right by who looks", async () => {
+    const { name, id } = await background("--pids-limit", "50", "busybox", "sleep", "1000");
+    const pids = `${cgroupFolder(id, "pids")}/pids.max`;
+    writeFileSync(pids, "33");
+    writeFileSync(
+      CGROUP2
+        ? `${cgroupFolder(id, "")}/cgroup.freeze`
+        : `/sys/fs/cgroup/unified/mydocker/${id}/cgroup.freeze`,
+      "1",
+    );
+    writeFileSync(`${ROOT}/containers/${id}/changing`, "begun\n");
+    expect(await ok("inspect", "-f", "{{.HostConfig.PidsLimit}} {{.State.Status}}", name)).toBe("50 paused");
+    expect(readFileSync(pids, "utf8")).toBe("50\n");
+    expect(await ok("ps", "--format", "{{.State}}")).toBe("paused");
+    await ok("unpause", name);
   });
 });

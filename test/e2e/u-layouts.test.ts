@@ -93,6 +93,35 @@ describe("--cgroup-parent", () => {
     expect(stderr.toString()).toContain("can't fork");
   });
 
+  test("one that can be none fails cleanly, and harms nobody else", async () => {
+    const other = await background("busybox", "top");
+    const long = "dddddddddd/".repeat(500);
+    for (const parent of [
+      `${GROUP}/cgroup.procs`,
+      "cgroup.procs",
+      `${GROUP}/notify_on_release/x`,
+      `${GROUP}/${long}`,
+    ]) {
+      if (parent.includes("notify") && CGROUP2) continue;
+      const name = newName();
+      await fails(
+        125,
+        /cannot make the cgroup/,
+        "run",
+        "-d",
+        "--name",
+        name,
+        "--cgroup-parent",
+        parent,
+        "busybox",
+        "top",
+      );
+      expect(await ok("ps", "-aq")).toBe(other.id);
+      await fails(1, /No such container/, "start", name);
+    }
+    for (const tree of trees()) expect(existsSync(`${tree}/${GROUP}`)).toBe(false);
+  });
+
   test("a start that fails takes away what it has made", async () => {
     await fails(127, /not found/, "run", "--cgroup-parent", `${GROUP}/a`, "busybox", "no-such-program");
     for (const tree of trees()) expect(existsSync(`${tree}/${GROUP}`)).toBe(false);

@@ -74,8 +74,22 @@ describe("events", () => {
       Actor: { ID: id, Attributes: { a: "b@c", exitCode: "7", image: "busybox", name } },
       scope: "local",
     });
+    expect(await ok(...PAST, ...of, "--format", "{{json .}}")).toBe(
+      await ok(...PAST, ...of, "--format", "json"),
+    );
     expect(Math.abs(json.time - Date.now() / 1000)).toBeLessThan(60);
     expect(await ok(...PAST, ...of, "--format", "{{.Actor.Attributes.exitCode}}")).toBe("7");
+  });
+
+  test("their times are in their order, whoever put them down", async () => {
+    const name = newName();
+    for (let i = 0; i < 5; i++) await ok("run", "--rm", "--name", name, "busybox", "true");
+    const shown = await ok(...PAST, "--filter", `container=${name}`, "--format", "{{.TimeNano}} {{.Action}}");
+    const lines = shown.split("\n");
+    expect(lines).toHaveLength(20);
+    expect(lines.map((line) => BigInt(line.split(" ")[0] ?? 0)).toSorted((a, b) => (a < b ? -1 : 1))).toEqual(
+      lines.map((line) => BigInt(line.split(" ")[0] ?? 0)),
+    );
   });
 
   test("filters: alternatives of one key, all of different keys", async () => {

@@ -7,6 +7,13 @@ import { UsageError } from "../errors.ts";
 import { compileTemplate } from "../template.ts";
 import { parseTimestamp } from "../units.ts";
 
+declare global {
+  interface JSON {
+    /** A number of any size, as it is to stand in the text (ECMAScript, "JSON.rawJSON"). */
+    rawJSON(text: string): unknown;
+  }
+}
+
 /** `events`: what happens to containers, as it happens. */
 export const command: Command = {
   name: "events",
@@ -85,7 +92,7 @@ function testFor(key: string, value: string): (event: Event) => boolean {
 
 function eventFormat(format: string | undefined): (event: Event) => string {
   if (!format) return showEvent;
-  if (format === "json") return (event) => showJson(inDockersForm(event));
+  if (format === "json") return (event) => JSON.stringify(inDockersForm(event));
   const template = compileTemplate(format);
   return (event) => template(inDockersForm(event));
 }
@@ -112,11 +119,11 @@ function withNanoseconds(time: string): string {
   return `${whole}.${fraction.padEnd(9, "0")}Z`;
 }
 
-/** The event with the fields of Docker's API. */
+/** The event with the fields of Docker's API; in JSON some of them are written small. */
 function inDockersForm(event: Event): Record<string, unknown> {
   const { time, action, id, attributes } = withExitCode(event);
   const nanoseconds = parseTimestamp(withNanoseconds(time), 0);
-  return {
+  const fields = {
     Status: action,
     ID: id,
     From: attributes.image ?? "",
@@ -125,12 +132,12 @@ function inDockersForm(event: Event): Record<string, unknown> {
     Actor: { ID: id, Attributes: attributes },
     Scope: "local",
     Time: Number(nanoseconds / 1_000_000_000n),
-    TimeNano: String(nanoseconds),
+    TimeNano: nanoseconds,
   };
-}
-
-/** Some of its keys are written small in JSON, and the nanoseconds are a number. */
-function showJson({ Status, ID, From, Scope, Time, TimeNano, ...rest }: Record<string, unknown>): string {
-  const text = JSON.stringify({ status: Status, id: ID, from: From, ...rest, scope: Scope, time: Time });
-  return `${text.slice(0, -1)},"timeNano":${TimeNano}}`;
+  const { Status, ID, From, Scope, Time, TimeNano, ...rest } = fields;
+  const json = { status: Status, id: ID, from: From, ...rest, scope: Scope, time: Time };
+  return Object.defineProperty(fields, "toJSON", {
+    // more than a number of JavaScript holds
+    value: () => ({ ...json, timeNano: JSON.rawJSON(String(TimeNano)) }),
+  });
 }

@@ -29,6 +29,7 @@ export const command: Command = {
         1,
         ` Containers: ${facts.Containers}
   Running: ${facts.ContainersRunning}
+  Paused: ${facts.ContainersPaused}
   Stopped: ${facts.ContainersStopped}
  Images: ${facts.Images}
  Version: ${facts.ServerVersion}

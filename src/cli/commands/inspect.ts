@@ -1,3 +1,4 @@
+import { settleChange } from "../../container/change.ts";
 import { inspectContainer } from "../../container/inspect.ts";
 import type { Paths } from "../../container/paths.ts";
 import { findId, presentState, readContainer } from "../../container/store.ts";
@@ -62,7 +63,9 @@ function run(input: Parsed): number {
 function inspectOne(paths: Paths, name: string, type: string | undefined): object {
   if (type !== "image") {
     try {
-      const container = readContainer(paths, findId(paths, name));
+      const id = findId(paths, name);
+      settleChange(paths, id);
+      const container = readContainer(paths, id);
       return inspectContainer(paths, container, presentState(paths, container.record));
     } catch (error) {
       if (type === "container" || !(error instanceof EngineError) || !error.message.startsWith("No such"))

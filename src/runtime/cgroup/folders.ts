@@ -1,4 +1,5 @@
 import { isErrno } from "../../linux/errno.ts";
+import { EngineError } from "../../linux/errors.ts";
 import { mkdir, mkdirIfMissing, rmdir } from "../../linux/file.ts";
 
 /**
@@ -37,6 +38,8 @@ export function makeGroupFolder(
       return makeOnce(top, cgroupsPath, made, prepare);
     } catch (error) {
       // the last container of our group takes it away when it ends: then once more
+      if (isErrno(error, "ENOTDIR", "ENAMETOOLONG", "EINVAL"))
+        throw new EngineError(`cannot make the cgroup ${cgroupsPath}: ${error.message}`);
       if (tries === 100 || !isErrno(error, "ENOENT", "ENODEV")) throw error;
     }
   }
@@ -76,7 +79,8 @@ export function removeFolder(folder: string): boolean {
     rmdir(folder);
     return true;
   } catch (error) {
-    if (isErrno(error, "ENOENT")) return true;
+    // also below something that is no group, or by a name that is too long for any
+    if (isErrno(error, "ENOENT", "ENOTDIR", "ENAMETOOLONG")) return true;
     if (isErrno(error, "EBUSY", "ENOTEMPTY")) return false;
     throw error;
   }
