@@ -96,7 +96,9 @@ export function readChange(input: Parsed): Limits {
 /** Throws UsageError where limits contradict each other. */
 export function checkLimits(limits: Limits): void {
   const { cpuRealtimePeriod = 1_000_000, cpuRealtimeRuntime = 0 } = limits;
-  if (cpuRealtimeRuntime < 0 || cpuRealtimePeriod < 0 || cpuRealtimeRuntime > cpuRealtimePeriod)
+  if (cpuRealtimeRuntime < 0 || cpuRealtimePeriod < 0)
+    throw new UsageError("--cpu-rt-runtime and --cpu-rt-period are microseconds, and not below 0");
+  if (cpuRealtimeRuntime > cpuRealtimePeriod)
     throw new UsageError(
       `--cpu-rt-runtime (${cpuRealtimeRuntime}) cannot be more than --cpu-rt-period (${cpuRealtimePeriod})`,
     );

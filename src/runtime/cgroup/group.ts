@@ -6,7 +6,7 @@ import { checkCpuset, makeCpuset } from "./cpuset.ts";
 import { denyDevicesV1, filterDevicesV2 } from "./devices.ts";
 import { isBelowOwn, makeGroupFolder } from "./folders.ts";
 import { type CgroupLayout, foldersOf, type GroupPlace } from "./layout.ts";
-import { allotRealtime } from "./realtime.ts";
+import { withRealtime } from "./realtime.ts";
 import { removeMade } from "./remove.ts";
 import { applySetting, hierarchySettings, unifiedSettings } from "./settings.ts";
 import { controllersForV2, enableControllers, presentControllers } from "./subtree.ts";
@@ -71,8 +71,11 @@ export function addHierarchies(layout: CgroupLayout, group: CgroupGroup, resourc
     const folder = ofCpuset
       ? makeCpuset(path, cgroupsPath, group, resources)
       : makeGroupFolder(path, cgroupsPath, group, () => {});
-    if (controllers.includes("cpu") && isBelowOwn(cgroupsPath)) allotRealtime(folder, resources);
-    for (const setting of mine) applySetting(folder, setting);
+    const applyAll = (): void => {
+      for (const setting of mine) applySetting(folder, setting);
+    };
+    if (controllers.includes("cpu") && isBelowOwn(cgroupsPath)) withRealtime(folder, resources, applyAll);
+    else applyAll();
     if (controllers.includes("devices")) denyDevicesV1(folder, resources.devices ?? []);
     group.joins.push(`${folder}/tasks`);
   }

@@ -51,10 +51,15 @@ export function hierarchySettings(
 function partFor({ memory, cpu, pids, blockIO }: Resources, has: (name: string) => boolean): Resources {
   return {
     ...(memory && has("memory") && { memory }),
-    ...(cpu && (has("cpu") || has("cpuset")) && { cpu }),
+    ...(cpu && has("cpu") && { cpu }),
+    ...(cpu && !has("cpu") && has("cpuset") && { cpu: cpusetOnly(cpu) }),
     ...(pids && has("pids") && { pids }),
     ...(blockIO && has("io") && { blockIO }),
   };
+}
+
+function cpusetOnly({ cpus, mems }: NonNullable<Resources["cpu"]>): NonNullable<Resources["cpu"]> {
+  return { ...(cpus !== undefined && { cpus }), ...(mems !== undefined && { mems }) };
 }
 
 function requireControllers(settings: readonly Setting[], present: readonly string[]): void {
@@ -82,14 +87,19 @@ export function applySetting(folder: string, setting: Setting): void {
       throw new EngineError(`cannot set ${setting.file}: this kernel has no such limit; leave it out`);
     const reason = error instanceof Error ? error.message : String(error);
     throw new EngineError(
-      `cannot set ${setting.file} to ${setting.value}: ${reason}${remark(setting, error)}`,
+      `cannot set ${setting.file} to ${setting.value}: ${reason}${remark(folder, setting, error)}`,
+      undefined,
+      { cause: error },
     );
   }
 }
 
 /** What an errno means for some files. */
-function remark({ file }: Setting, error: unknown): string {
-  if (file === "cpu.rt_runtime_us") return " (the group above it has too little of it)";
+function remark(folder: string, { file }: Setting, error: unknown): string {
+  const above = folder.slice(0, folder.lastIndexOf("/"));
+  if (file === "cpu.rt_runtime_us") return ` (the group above it has too little: raise ${above}/${file})`;
+  if (file.includes(".weight") && isErrno(error, "EOPNOTSUPP"))
+    return " (the scheduler of this disk has no weights: bfq has)";
   if (file.startsWith("memory.") && isErrno(error, "EBUSY")) return " (more than that is in use)";
   return "";
 }

@@ -6,7 +6,7 @@ import { isBelowOwn } from "./folders.ts";
 import { type CgroupLayout, foldersOf, folderWith, type GroupPlace, placeOf } from "./layout.ts";
 import type { Setting } from "./limits.ts";
 import { groupMembers, moveInto, readKernelFile } from "./members.ts";
-import { allotRealtime } from "./realtime.ts";
+import { withRealtime } from "./realtime.ts";
 import { applySetting, hierarchySettings, unifiedSettings } from "./settings.ts";
 import { controllersForV2, presentControllers } from "./subtree.ts";
 
@@ -54,13 +54,15 @@ function change(
   const wanted = [...all(after), ...lifted(all(before), all(after))];
   if (wanted.some(({ controller }) => controller === "cpuset"))
     prepareCpuset(layout, place, cgroupsPath, after);
-  if (isBelowOwn(cgroupsPath)) allotRealtime(folderWith(place, "cpu").folder, after);
-  applyAll(
-    wanted.map((setting) => {
-      const { folder } = folderWith(place, setting.controller);
-      return { folder, setting, before: readKernelFile(`${folder}/${setting.file}`)?.trim() ?? "" };
-    }),
-  );
+  const applyWanted = (): void =>
+    applyAll(
+      wanted.map((setting) => {
+        const { folder } = folderWith(place, setting.controller);
+        return { folder, setting, before: readKernelFile(`${folder}/${setting.file}`)?.trim() ?? "" };
+      }),
+    );
+  if (isBelowOwn(cgroupsPath)) withRealtime(folderWith(place, "cpu").folder, after, applyWanted);
+  else applyWanted();
 }
 
 /** A quota that is not wanted any more. */
