@@ -2,6 +2,7 @@ import type { DeviceMapping } from "../container/record.ts";
 import type { DeviceRule } from "../runtime/spec.ts";
 import type { Flag } from "./command.ts";
 import { UsageError } from "./errors.ts";
+import { normalize } from "./volume.ts";
 
 /** The flags that give a container devices of the host. */
 export const deviceFlags: readonly Flag[] = [
@@ -27,8 +28,14 @@ export function parseDevice(text: string): DeviceMapping {
       throw new UsageError(`invalid device '${text}': ${path} is not an absolute path`);
   if (!/^[rwm]{1,3}$/.test(access) || new Set(access).size < access.length)
     throw new UsageError(`invalid device '${text}': bad mode specified: ${access}; it is made of r, w and m`);
-  return { host, container: container.replace(/(.)\/+$/, "$1"), access };
+  const path = normalize(container);
+  if (path === "/") throw new UsageError(`invalid device '${text}': it can't be '/'`);
+  return { host, container: path, access };
 }
+
+/** The kernel's numbers have 12 and 20 bits (linux/kdev_t.h). */
+const MOST_MAJOR = 4095;
+const MOST_MINOR = 1048575;
 
 /** `c 10:200 rwm`, as devices.allow of cgroup v1 takes it; `a` is for both kinds. */
 export function parseDeviceRule(text: string): DeviceRule[] {
@@ -38,6 +45,10 @@ export function parseDeviceRule(text: string): DeviceRule[] {
       `invalid device cgroup format '${text}': it is TYPE MAJOR:MINOR ACCESS, such as 'c 10:200 rwm'`,
     );
   const [, type = "a", major = "*", minor = "*", access = ""] = match;
+  if (Number(major) > MOST_MAJOR || Number(minor) > MOST_MINOR)
+    throw new UsageError(
+      `invalid device cgroup format '${text}': numbers go up to ${MOST_MAJOR} (major) and ${MOST_MINOR} (minor)`,
+    );
   const numbers = {
     ...(major !== "*" && { major: Number(major) }),
     ...(minor !== "*" && { minor: Number(minor) }),

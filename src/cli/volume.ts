@@ -55,7 +55,7 @@ function readOptions(
 }
 
 /** Without `.`, `..`, doubled and trailing slashes; the path is absolute. */
-function normalize(path: string): string {
+export function normalize(path: string): string {
   const parts: string[] = [];
   for (const part of path.split("/")) {
     if (part === "..") parts.pop();

@@ -1,6 +1,6 @@
 import { isErrno, SysError } from "../linux/errno.ts";
 import { EngineError } from "../linux/errors.ts";
-import { chown, close, mkdir, O, open, openAt, openIn, readlink, symlink } from "../linux/file.ts";
+import { chown, close, mkdir, O, open, openAt, openIn, readlink, symlink, unlink } from "../linux/file.ts";
 import {
   attachTree,
   cloneTree,
@@ -12,7 +12,7 @@ import {
   moveMount,
   setMountAttributes,
 } from "../linux/mount.ts";
-import { fstat, isDirectory, lstat, S_IFBLK, S_IFCHR, S_IFMT } from "../linux/stat.ts";
+import { fstat, isDirectory, lstatIfAny, S_IFBLK, S_IFCHR, S_IFMT, type Stat } from "../linux/stat.ts";
 import type { CgroupLayout } from "./cgroup/layout.ts";
 import type { RootStep } from "./rootplan.ts";
 import type { Device } from "./spec.ts";
@@ -69,6 +69,8 @@ function apply(step: RootStep, context: RootContext, masks: Masks): void {
       return at(root, step.target, "folder", (fd) => mountCgroups(fd, step, context));
     case "device":
       return inFolderOf(root, step.path, (folder, name) => makeDevice(folder, name, step));
+    case "node":
+      return makeNode(step, root);
     case "link":
       return inFolderOf(root, step.path, (folder, name) => symlink(step.target, name, folder));
     case "console":
@@ -82,19 +84,47 @@ function apply(step: RootStep, context: RootContext, masks: Masks): void {
   }
 }
 
-/** One that is there already, from a run before or in a folder of the host, is left as it is. */
 function makeDevice(folder: number, name: string, device: Device): void {
   const { type, major, minor, fileMode, uid, gid } = device;
-  const kind = type === "b" ? S_IFBLK : S_IFCHR;
-  try {
-    mknod(folder, name, kind | fileMode, major, minor);
-  } catch (error) {
-    if (!isErrno(error, "EEXIST")) throw error;
-    const there = lstat(name, folder);
-    if ((there.mode & S_IFMT) === kind && there.rdevMajor === major && there.rdevMinor === minor) return;
-    throw new EngineError(`cannot make the device ${device.path} in the container: something else is there`);
-  }
+  mknod(folder, name, (type === "b" ? S_IFBLK : S_IFCHR) | fileMode, major, minor);
   if (uid !== 0 || gid !== 0) chown(name, uid, gid, folder);
+}
+
+/**
+ * Makes a device that was asked for. One that is there already is left as it is; of an earlier start it may have another
+ * number, and is made anew. Only in the container's own file systems: on a volume, or in a /dev of the host's, it would be
+ * the host's from then on.
+ */
+function makeNode(step: RootStep & { op: "node" }, root: number): void {
+  const { type, major, minor, path } = step;
+  inFolderOf(root, path, (folder, name) => {
+    const there = lstatIfAny(name, folder);
+    const kind = (there?.mode ?? 0) & S_IFMT;
+    const isDevice = kind === S_IFBLK || kind === S_IFCHR;
+    const isSame = kind === (type === "b" ? S_IFBLK : S_IFCHR);
+    if (there && isSame && there.rdevMajor === major && there.rdevMinor === minor) return;
+    const wrong = (why: string): EngineError =>
+      new EngineError(`cannot make the device ${path} in the container: ${why}: choose another path`);
+    if (there && !isDevice) throw wrong("something else is there");
+    if (!isOwn(folder, step, root))
+      throw wrong("it would be on a volume, or in a file system of the kernel's");
+    if (there) unlink(name, folder);
+    makeDevice(folder, name, step);
+  });
+}
+
+/** Whether a folder lies on the container's root, or on its own /dev. */
+function isOwn(folder: number, { ownDev }: RootStep & { op: "node" }, root: number): boolean {
+  const { devMajor, devMinor } = fstat(folder);
+  const isOn = (stat: Stat): boolean => stat.devMajor === devMajor && stat.devMinor === devMinor;
+  if (isOn(fstat(root))) return true;
+  if (!ownDev) return false;
+  const dev = openIn(root, "/dev", O.PATH | O.DIRECTORY);
+  try {
+    return isOn(fstat(dev));
+  } finally {
+    close(dev);
+  }
 }
 
 /** Attaches a copy of the mount (or folder, or file) at `from` on top of `to`. */

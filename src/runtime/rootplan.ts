@@ -22,6 +22,8 @@ export type RootStep =
   | { readonly op: "pts"; readonly target: string; readonly data: string }
   | { readonly op: "cgroup"; readonly target: string; readonly readOnly: boolean }
   | ({ readonly op: "device" } & Device)
+  /** One that was asked for; whether /dev is a file system of the container's own. */
+  | ({ readonly op: "node"; readonly ownDev: boolean } & Device)
   | { readonly op: "link"; readonly path: string; readonly target: string }
   | { readonly op: "console"; readonly path: string }
   | { readonly op: "folder"; readonly path: string }
@@ -71,18 +73,21 @@ const PLAIN = new Set(["rw", "bind", "rbind", "newinstance"]);
  */
 export function planRoot(spec: Spec): readonly RootStep[] {
   const steps: RootStep[] = [];
-  const own = spec.linux.devices ?? [];
+  const asked = spec.linux.devices ?? [];
+  const isTaken = (path: string): boolean => asked.some((device) => device.path === path);
+  let ownDev = false;
   for (const mount of spec.mounts) {
     const step = planMount(mount);
     steps.push(step);
     // a /dev of the user's own keeps its own nodes
     if (mount.destination !== "/dev" || step.op === "bind") continue;
+    ownDev = true;
     for (const [path, major, minor] of DEVICES)
-      if (!own.some((device) => device.path === path))
+      if (!isTaken(path))
         steps.push({ op: "device", path, type: "c", major, minor, fileMode: 0o666, uid: 0, gid: 0 });
-    for (const [path, target] of LINKS) steps.push({ op: "link", path, target });
+    for (const [path, target] of LINKS) if (!isTaken(path)) steps.push({ op: "link", path, target });
   }
-  for (const device of own) steps.push({ op: "device", ...device });
+  for (const device of asked) steps.push({ op: "node", ownDev, ...device });
   if (spec.process.terminal) steps.push({ op: "console", path: "/dev/console" });
   // the working folder is made where the image has none, as Docker does
   steps.push({ op: "folder", path: spec.process.cwd });

@@ -103,6 +103,34 @@ describe("the plan of a root", () => {
   });
 });
 
+describe("devices that were asked for", () => {
+  const zero = { type: "c", major: 1, minor: 5, fileMode: 0o640, uid: 0, gid: 6 } as const;
+  const plan = (mount: Mount, ...paths: string[]): readonly RootStep[] => {
+    const { linux, ...rest } = spec([mount, { destination: "/data", source: "/srv", options: ["rbind"] }]);
+    return planRoot({ ...rest, linux: { ...linux, devices: paths.map((path) => ({ ...zero, path })) } });
+  };
+
+  test("once all is mounted", () => {
+    const steps = plan(tmpfs, "/dev/x");
+    const at = steps.findIndex(({ op }) => op === "node");
+    expect(at).toBeGreaterThan(steps.findIndex(({ op }) => op === "bind"));
+    expect(steps[at]).toEqual({ op: "node", path: "/dev/x", ...zero, ownDev: true });
+  });
+
+  test("in place of the usual devices and links", () => {
+    const steps = plan(tmpfs, "/dev/null", "/dev/stdin");
+    for (const path of ["/dev/null", "/dev/stdin"])
+      expect(steps.flatMap((step) => ("path" in step && step.path === path ? [step.op] : []))).toEqual([
+        "node",
+      ]);
+  });
+
+  test("a /dev of the user's is not the container's own", () => {
+    const steps = plan({ destination: "/dev", source: "/dev", options: ["rbind"] }, "/dev/x");
+    expect(steps.find(({ op }) => op === "node")).toMatchObject({ ownDev: false });
+  });
+});
+
 describe("one mount", () => {
   test("a file system: options are flags or its own data", () => {
     expect(

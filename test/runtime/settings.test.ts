@@ -62,6 +62,21 @@ describe("which controller is used where", () => {
   });
 });
 
+describe("real-time on a mixed host", () => {
+  const cpu = { realtimeRuntime: 10, cpus: "0" };
+
+  test("no error where only cpuset is on v2", () => {
+    expect(unifiedSettings(MIXED, { cpu }, ["cpuset"]).map(({ file }) => file)).toEqual(["cpuset.cpus"]);
+    expect(hierarchySettings(MIXED, { cpu }, ["cpuset"]).map(({ file }) => file)).toEqual([
+      "cpu.rt_runtime_us",
+    ]);
+  });
+
+  test("one where cpu is", () => {
+    expect(() => unifiedSettings(MIXED, { cpu }, ["cpu"])).toThrow("--cpu-rt-period: cgroup v2");
+  });
+});
+
 describe("the folders of a group", () => {
   test("the v2 tree first", () => {
     const place = placeOf(MIXED, "/mydocker/1");
