@@ -39,6 +39,7 @@ export interface Executing {
   readonly shim: ShimProcess;
   /** Undefined where the client is not attached. */
   readonly attachment: Attachment | undefined;
+  readonly record: ContainerRecord;
 }
 
 /** Runs a command in all namespaces and the cgroup of a running container; returns once it has been executed. */
@@ -80,7 +81,7 @@ function enterContainer(paths: Paths, reference: string, options: ExecOptions, s
     shim.launch({ ...processOrders(process), joins: group.joins }, false);
     shim.expect(shim.control, MESSAGE.created);
     shim.expectExecuted();
-    return { shim, attachment };
+    return { shim, attachment, record };
   } catch (error) {
     attachment?.restore();
     if (error instanceof ShimError) throw describeShimError(error, options.args[0] ?? "", 126);

@@ -127,7 +127,7 @@ function inspectHostConfig(record: ContainerRecord): object {
       CgroupPermissions: access,
     })),
     DeviceCgroupRules: limits.deviceRules?.map(deviceLineV1) ?? null,
-    Ulimits: (limits.ulimits ?? []).map(({ name, soft, hard }) => ({ Name: name, Hard: hard, Soft: soft })),
+    Ulimits: limits.ulimits?.map(({ name, soft, hard }) => ({ Name: name, Hard: hard, Soft: soft })) ?? null,
     OomScoreAdj: record.oomScoreAdj ?? 0,
     ShmSize: record.shmSize ?? DEFAULT_SHM,
     Privileged: false,

@@ -9,7 +9,7 @@ import { recordEvents } from "./journal.ts";
 import { isRunning } from "./liveness.ts";
 import { forgetVolatile } from "./overlay.ts";
 import type { Paths } from "./paths.ts";
-import type { Container } from "./record.ts";
+import type { Container, ContainerRecord } from "./record.ts";
 import { clearRemains } from "./remains.ts";
 import { dispose } from "./remove.ts";
 import { resourcesOf } from "./resources.ts";
@@ -55,8 +55,15 @@ export async function startStopped(
   }
 }
 
-/** `restart`: stops the container where it runs, and starts it. One that goes with its program stays for this once. */
-export async function restartContainer(paths: Paths, reference: string, seconds: number): Promise<void> {
+/**
+ * `restart`: stops the container where it runs, and starts it; returns what it is. One that goes with its program stays for
+ * this once.
+ */
+export async function restartContainer(
+  paths: Paths,
+  reference: string,
+  seconds: number,
+): Promise<ContainerRecord> {
   const record = readRecord(paths, findId(paths, reference));
   const mark = paths.restarting(record.id);
   if (record.autoRemove) writeFile(mark, "", 0o600);
@@ -67,6 +74,7 @@ export async function restartContainer(paths: Paths, reference: string, seconds:
     if (lock === undefined) await startStopped(paths, record.id, UNATTACHED);
     else startHeld(paths, record.id, lock, UNATTACHED);
     recordEvents(paths, record, ["restart"]);
+    return record;
   } finally {
     unlinkIfAny(mark);
     if (lock !== undefined) close(lock);

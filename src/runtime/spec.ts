@@ -22,7 +22,7 @@ export interface Capabilities {
   readonly ambient: readonly string[];
 }
 
-/** A limit of a process, `RLIMIT_NOFILE`; -1 is none, since JSON's numbers do not hold RLIM_INFINITY. */
+/** A limit of a process, `RLIMIT_NOFILE`; -1 is none, and so is RLIM_INFINITY. */
 export interface Rlimit {
   readonly type: `RLIMIT_${string}`;
   readonly soft: number;

@@ -37,7 +37,7 @@ describe("--device-cgroup-rule", () => {
   );
 });
 
-test("--ulimit: the last one of a name counts, in the place of the first", () => {
+test("--ulimit: the last one of a name counts", () => {
   expect(parseUlimits(["core=0", "nofile=1:2", "core=-1"])).toEqual([
     { name: "core", soft: -1, hard: -1 },
     { name: "nofile", soft: 1, hard: 2 },

@@ -20,7 +20,7 @@ describe("--ulimit", () => {
       await ok("restart", "-t", "0", name);
     }
     expect(await ok("inspect", "-f", "{{json .HostConfig.Ulimits}}", name)).toBe(
-      '[{"Name":"nofile","Hard":200,"Soft":100},{"Name":"core","Hard":0,"Soft":0}]',
+      '[{"Name":"core","Hard":0,"Soft":0},{"Name":"nofile","Hard":200,"Soft":100}]',
     );
   });
 
@@ -47,7 +47,7 @@ describe("--ulimit", () => {
       "run",
       "--rm",
       "--ulimit",
-      "nofile=1000000000",
+      "nofile=2147483648",
       "busybox",
       "sh",
       "-c",
@@ -55,9 +55,43 @@ describe("--ulimit", () => {
     ]);
     expect(code).toBe(0);
     expect(Number(stdout)).toBeGreaterThan(0);
-    // with the capability it is the kernel's own maximum that holds, for which there is no limit to tell of
-    if (!hasSysResource())
-      expect(stderr).toMatch(/warning: --ulimit nofile: the hard limit cannot be raised to 1000000000/);
+    const reason = hasSysResource() ? "above fs\\.nr_open, which is [0-9]+" : "without CAP_SYS_RESOURCE";
+    const warning = new RegExp(
+      `^mydocker: warning: --ulimit nofile: the hard limit cannot be raised to 2147483648 ${reason}: it is ${stdout.trim()}\n$`,
+    );
+    expect(stderr).toMatch(warning);
+    const { name } = await background("--ulimit", "nofile=2147483648", "busybox", "sleep", "1000");
+    for (const command of [
+      ["exec", name, "true"],
+      ["restart", "-t", "0", name],
+      ["stop", "-t", "0", name],
+      ["start", name],
+    ]) {
+      const again = await mydocker(command);
+      expect({ command, code: again.code }).toEqual({ command, code: 0 });
+      if (command[0] !== "stop") expect(again.stderr).toMatch(warning);
+    }
+  });
+
+  test("none is written down as the specification has it, and holds over a start and an update", async () => {
+    const { name, id } = await background(
+      "--ulimit",
+      "cpu=7:-1",
+      "--ulimit",
+      "as=-1",
+      "busybox",
+      "sleep",
+      "1000",
+    );
+    await ok("update", "--pids-limit", "77", name);
+    await ok("restart", "-t", "0", name);
+    const text = readFileSync(`${ROOT}/containers/${id}/config.json`, "utf8");
+    expect(text).toContain('{"type":"RLIMIT_CPU","soft":7,"hard":18446744073709551615}');
+    expect(text).toContain('{"type":"RLIMIT_AS","soft":18446744073709551615,"hard":18446744073709551615}');
+    const pid = await ok("inspect", "-f", "{{.State.Pid}}", name);
+    expect(readFileSync(`/proc/${pid}/limits`, "utf8")).toMatch(/^Max cpu time +7 +unlimited/m);
+    expect(await ok("exec", name, "sh", "-c", "ulimit -Ht; ulimit -v")).toBe("unlimited\nunlimited");
+    expect(await ok("run", "--rm", "busybox", "sh", "-c", "ulimit -t")).toBe("unlimited");
   });
 
   test.each([

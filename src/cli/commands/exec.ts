@@ -5,6 +5,7 @@ import type { Command, Parsed } from "../command.ts";
 import { enginePaths } from "../engine.ts";
 import { readEnvironment } from "../environment.ts";
 import { UsageError } from "../errors.ts";
+import { tellCutLimits } from "../ulimits.ts";
 
 /** `exec`: another program in a running container. */
 export const command: Command = {
@@ -46,7 +47,7 @@ async function run(input: Parsed): Promise<number> {
     throw new UsageError("the input device is not a TTY: leave -t out");
   const workdir = input.text("workdir");
   const user = input.text("user");
-  const { shim, attachment } = execInContainer(enginePaths(), container, {
+  const { shim, attachment, record } = execInContainer(enginePaths(), container, {
     args,
     env: readEnvironment(input),
     terminal,
@@ -55,6 +56,7 @@ async function run(input: Parsed): Promise<number> {
     ...(workdir !== undefined && { workdir }),
     ...(user !== undefined && { user }),
   });
+  tellCutLimits(record.limits.ulimits);
   if (detach) return 0;
   const end = await attach(shim, attachment);
   return end.exitCode ?? 0;

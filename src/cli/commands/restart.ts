@@ -3,6 +3,7 @@ import { GRACE_SECONDS } from "../../container/stop.ts";
 import type { Command } from "../command.ts";
 import { forEach } from "../each.ts";
 import { enginePaths } from "../engine.ts";
+import { tellCutLimits } from "../ulimits.ts";
 import { graceOf, TIME_FLAG } from "./stop.ts";
 
 /** `restart`: stop, then start. */
@@ -18,6 +19,9 @@ export const command: Command = {
   run: (input) => {
     const paths = enginePaths();
     const grace = graceOf(input.int("time") ?? GRACE_SECONDS);
-    return forEach(input.args, "serial", (name) => restartContainer(paths, name, grace));
+    return forEach(input.args, "serial", async (name) => {
+      const { limits } = await restartContainer(paths, name, grace);
+      tellCutLimits(limits.ulimits);
+    });
   },
 };
