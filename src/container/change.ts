@@ -1,3 +1,4 @@
+import { EngineError } from "../linux/errors.ts";
 import { close, lock, O, open, writeFile } from "../linux/file.ts";
 import { fstat, statIfAny } from "../linux/stat.ts";
 import { isFrozen } from "../runtime/cgroup/control.ts";
@@ -40,6 +41,11 @@ function putRight(paths: Paths, id: string): void {
   const container = readContainer(paths, id);
   const { record } = container;
   const running = isRunning(readState(paths, record));
-  setLimits(paths, container, record.limits, running);
+  try {
+    setLimits(paths, container, record.limits, running);
+  } catch (error) {
+    // what the kernel does not take now is told by who asks for it next
+    if (!(error instanceof EngineError)) throw error;
+  }
   if (running) markPaused(paths, record, isFrozen(groupOf(paths, id).place));
 }

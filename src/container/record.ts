@@ -1,4 +1,5 @@
 import { readTextIfAny, writeFileAtomic } from "../linux/file.ts";
+import { rawNumber } from "../linux/text.ts";
 import { localTime } from "../linux/time.ts";
 import { RLIM_INFINITY, type UlimitName } from "../runtime/rlimits.ts";
 import type { DeviceRule, Spec } from "../runtime/spec.ts";
@@ -156,13 +157,10 @@ export function writeContainer(paths: Paths, { record, spec }: Container): void 
   writeFileAtomic(paths.record(record.id), JSON.stringify(record), !record.autoRemove);
 }
 
-/** The engine has it, the types of TypeScript not yet (ECMAScript, "JSON.parse source text access"). */
-const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown };
-
 /** A limit that is none as the specification has it: a number that is none of JavaScript's. */
 function unlimited(key: string, value: unknown): unknown {
   const isLimit = (key === "soft" || key === "hard") && typeof value === "number";
-  return isLimit && (value < 0 || value >= RLIM_INFINITY) ? rawJSON("18446744073709551615") : value;
+  return isLimit && (value < 0 || value >= RLIM_INFINITY) ? rawNumber("18446744073709551615") : value;
 }
 
 /** The classic `createTime` of an RFC 3339 time: `2026-01-31 12:00:00`, local time. */

@@ -41,3 +41,11 @@ export function toBytes(text: string): Uint8Array {
   });
   return Buffer.concat(parts);
 }
+
+/** The engine has it, the types of TypeScript not yet (ECMAScript, "JSON.parse source text access"). */
+const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown };
+
+/** A number of more digits than JavaScript's have, for JSON.stringify. */
+export function rawNumber(digits: string): unknown {
+  return rawJSON(digits);
+}

@@ -1,18 +1,12 @@
 import { readEvents } from "../../container/events.ts";
 import type { Event } from "../../container/journal.ts";
 import { print } from "../../linux/process.ts";
+import { rawNumber } from "../../linux/text.ts";
 import type { Command, Parsed } from "../command.ts";
 import { enginePaths } from "../engine.ts";
 import { UsageError } from "../errors.ts";
 import { compileTemplate } from "../template.ts";
 import { parseTimestamp } from "../units.ts";
-
-declare global {
-  interface JSON {
-    /** A number of any size, as it is to stand in the text (ECMAScript, "JSON.rawJSON"). */
-    rawJSON(text: string): unknown;
-  }
-}
 
 /** `events`: what happens to containers, as it happens. */
 export const command: Command = {
@@ -137,7 +131,6 @@ function inDockersForm(event: Event): Record<string, unknown> {
   const { Status, ID, From, Scope, Time, TimeNano, ...rest } = fields;
   const json = { status: Status, id: ID, from: From, ...rest, scope: Scope, time: Time };
   return Object.defineProperty(fields, "toJSON", {
-    // more than a number of JavaScript holds
-    value: () => ({ ...json, timeNano: JSON.rawJSON(String(TimeNano)) }),
+    value: () => ({ ...json, timeNano: rawNumber(String(TimeNano)) }),
   });
 }
