@@ -1,5 +1,6 @@
+import { isErrno } from "../linux/errno.ts";
 import { EngineError } from "../linux/errors.ts";
-import { close, lock, O, open, writeFile } from "../linux/file.ts";
+import { close, lock, O, open, pwrite, truncate } from "../linux/file.ts";
 import { fstat, statIfAny } from "../linux/stat.ts";
 import { isFrozen } from "../runtime/cgroup/control.ts";
 import { groupOf } from "./group.ts";
@@ -7,7 +8,7 @@ import { isRunning } from "./liveness.ts";
 import { markPaused } from "./mark.ts";
 import type { Paths } from "./paths.ts";
 import { setLimits } from "./set-limits.ts";
-import { readContainer, readState } from "./store.ts";
+import { NoSuchContainer, readContainer, readState } from "./store.ts";
 
 /**
  * Does `work` while nobody else pauses, resumes or updates the container: its monitor holds the lock on its folder for as
@@ -15,19 +16,29 @@ import { readContainer, readState } from "./store.ts";
  * once: the file of the lock is not empty meanwhile, and who finds it so puts right what somebody who was killed has left.
  */
 export function withChange<T>(paths: Paths, id: string, work: () => T): T {
-  const path = paths.changing(id);
-  const fd = open(path, O.RDWR | O.CREAT | O.NOFOLLOW, 0o600);
+  const fd = openChanging(paths, id);
   try {
     lock(fd, true);
     if (fstat(fd).size > 0) putRight(paths, id);
-    writeFile(path, "begun\n");
+    pwrite(fd, BEGUN, 0);
     try {
       return work();
     } finally {
-      writeFile(path, "");
+      // the container may be gone by now, and the file with it
+      truncate(fd, 0);
     }
   } finally {
     close(fd);
+  }
+}
+
+const BEGUN = new TextEncoder().encode("begun\n");
+
+function openChanging(paths: Paths, id: string): number {
+  try {
+    return open(paths.changing(id), O.RDWR | O.CREAT | O.NOFOLLOW, 0o600);
+  } catch (error) {
+    throw isErrno(error, "ENOENT") ? new NoSuchContainer(id) : error;
   }
 }
 

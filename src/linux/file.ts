@@ -116,6 +116,11 @@ export function pwrite(fd: number, data: Uint8Array, offset: number): number {
   return check(syscall(SYS.pwrite64, fd, data, data.length, offset), "pwrite", `fd ${fd}`);
 }
 
+/** ftruncate(2). */
+export function truncate(fd: number, length: number): void {
+  check(libc().ftruncate(fd, length), "ftruncate", `fd ${fd}`);
+}
+
 /** write(2) until all of `data` is written. */
 export function writeAll(fd: number, data: Uint8Array): void {
   let rest = data;

@@ -98,6 +98,17 @@ describe("pause", () => {
     expect(await client).toMatchObject({ code: 0, stdout: "rest\n" });
   });
 
+  test("one that ends as soon as it goes on, and is gone with its program", async () => {
+    for (let i = 0; i < 3; i++) {
+      const name = newName();
+      await ok("run", "-d", "--rm", "--name", name, "busybox", "sleep", "0.4");
+      await ok("pause", name);
+      await Bun.sleep(600);
+      expect(await ok("unpause", name)).toBe(name);
+      await until(async () => (await ok("ps", "-aq")) === "", "it to go");
+    }
+  });
+
   test("many at once: one of them does it, and the others say so", async () => {
     const { name } = await background(...BUSY);
     for (const verb of ["pause", "unpause"]) {
