@@ -107,6 +107,16 @@ describe("--device", () => {
     await fails(1, /no such file or directory/, "restart", "-t", "0", name);
   });
 
+  test("one that has gone from the host since the start keeps nobody from updating", async () => {
+    const going = `${scratch()}/going`;
+    makeNode(going);
+    const { name, id } = await background("--device", `${going}:/dev/x`, "busybox", "sleep", "1000");
+    Bun.spawnSync(["rm", going]);
+    await ok("update", "--pids-limit", "44", name);
+    expect(groupFile(id, "pids", "pids.max", "pids.max")).toBe("44");
+    expect(await ok("exec", name, "sh", "-c", ": < /dev/x && echo fine")).toBe("fine");
+  });
+
   test("elsewhere than in /dev, over a start and with another number; no file is written over", async () => {
     const changing = makeNode(`${scratch()}/changing`);
     const { name } = await background("--device", `${changing}:/srv/deep/x`, "busybox", "sleep", "1000");
