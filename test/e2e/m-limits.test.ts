@@ -89,6 +89,13 @@ describe("memory", () => {
   });
 });
 
+/** The CPU time of a container so far, in seconds, by its group's own account. */
+function cpuSeconds(id: string): number {
+  return CGROUP2
+    ? Number(/^usage_usec (\d+)/.exec(groupFile(id, "cpu", "", "cpu.stat"))?.[1]) / 1e6
+    : Number(groupFile(id, "cpuacct", "cpuacct.usage", "")) / 1e9;
+}
+
 describe("cpu", () => {
   test("--cpu-period and --cpu-quota", async () => {
     const { id } = await background(
@@ -106,15 +113,25 @@ describe("cpu", () => {
 
   test("a busy loop under --cpus 0.5 gets half of a core", async () => {
     const { id } = await background("--cpus", "0.5", "busybox", "sh", "-c", "while :; do :; done");
-    const used = (): number =>
-      CGROUP2
-        ? Number(/^usage_usec (\d+)/.exec(groupFile(id, "cpu", "", "cpu.stat"))?.[1]) / 1e6
-        : Number(groupFile(id, "cpuacct", "cpuacct.usage", "")) / 1e9;
-    const [before, begun] = [used(), performance.now()];
+    const [before, begun] = [cpuSeconds(id), performance.now()];
     await Bun.sleep(5000);
-    const share = (used() - before) / ((performance.now() - begun) / 1000);
+    const share = (cpuSeconds(id) - before) / ((performance.now() - begun) / 1000);
     expect(share).toBeGreaterThan(0.45);
     expect(share).toBeLessThan(0.55);
+  });
+
+  test("of two busy loops on one CPU, the one with three times the shares gets about three times as much", async () => {
+    const pin = CGROUP2 ? [] : ["--cpuset-cpus", "0"];
+    const loop = ["busybox", "sh", "-c", "while :; do :; done"];
+    const large = await background("--cpu-shares", "3072", ...pin, ...loop);
+    const small = await background("--cpu-shares", "1024", ...pin, ...loop);
+    const before = [cpuSeconds(large.id), cpuSeconds(small.id)];
+    await Bun.sleep(4000);
+    const [most, least] = [large, small].map(({ id }, index) => cpuSeconds(id) - (before[index] ?? 0));
+    // 3072 shares are a weight of 271 on v2, 1024 one of 100
+    const ratio = (most ?? 0) / (least ?? 1);
+    expect(ratio).toBeGreaterThan(2);
+    expect(ratio).toBeLessThan(4);
   });
 
   testWhere(!CGROUP2, "this kernel has no cpuset controller", "--cpuset-mems", async () => {

@@ -1,6 +1,18 @@
 /** What happens to a container that wants more memory than it has. */
 import { describe, expect, test } from "bun:test";
-import { background, CGROUP2, fails, mydocker, newName, ok, suite, testWhere, until } from "./harness.ts";
+import {
+  background,
+  CGROUP2,
+  fails,
+  groupFile,
+  mydocker,
+  newName,
+  ok,
+  statusField,
+  suite,
+  testWhere,
+  until,
+} from "./harness.ts";
 
 suite();
 
@@ -74,4 +86,29 @@ describe("out of memory", () => {
     await fails(125, /--oom-group: cgroup v1/, "run", "--oom-group", "busybox", "true");
     expect(await ok("ps", "-aq")).toBe("");
   });
+
+  testWhere(
+    !CGROUP2,
+    "cgroup v2 has no such setting",
+    "--oom-kill-disable: it waits, and can be removed",
+    async () => {
+      const { name, id, pid } = await background(
+        "-m",
+        "8m",
+        "--oom-kill-disable",
+        "busybox",
+        "sh",
+        "-c",
+        // written by the program itself: what a system call is to write there fails instead of waiting
+        "x=a; while :; do x=$x$x; done",
+      );
+      const control = (): string => groupFile(id, "memory", "memory.oom_control", "");
+      await until(() => control().includes("under_oom 1"), "it to want more than it has");
+      await Bun.sleep(300);
+      expect(control()).toContain("oom_kill 0");
+      expect(statusField(pid, "State")).toMatch(/^D|^S/);
+      expect(await ok("inspect", "-f", END, name)).toBe("running 0 false");
+      await ok("rm", "-f", name);
+    },
+  );
 });
