@@ -19,21 +19,35 @@ const STATUSES = new Set([
 type Test = (state: State) => boolean;
 
 /**
- * What `ps --filter` means: values of one key are alternatives, different keys must all fit (labels all of them).
- * Throws on a key that there is none of.
+ * What --filter means everywhere: values of one key are alternatives, different keys must all fit (labels all of them).
+ * `testFor` makes the test of one value, and throws on a key that there is none of.
  */
-export function containerFilter(paths: Paths, filters: readonly string[]): Test {
-  const byKey = new Map<string, Test[]>();
+export function combineFilters<T>(
+  filters: readonly string[],
+  testFor: (key: string, value: string) => (one: T) => boolean,
+): (one: T) => boolean {
+  const byKey = new Map<string, ((one: T) => boolean)[]>();
   for (const filter of filters) {
     const equals = filter.indexOf("=");
     if (equals < 1) throw new UsageError(`invalid filter '${filter}': it must be KEY=VALUE`);
     const key = filter.slice(0, equals);
     // labels must all be there, so each is a group of its own
     const group = key === "label" ? filter : key;
-    byKey.set(group, [...(byKey.get(group) ?? []), testFor(paths, key, filter.slice(equals + 1))]);
+    byKey.set(group, [...(byKey.get(group) ?? []), testFor(key, filter.slice(equals + 1))]);
   }
   const groups = [...byKey.values()];
-  return (state) => groups.every((tests) => tests.some((test) => test(state)));
+  return (one) => groups.every((tests) => tests.some((test) => test(one)));
+}
+
+/** Whether a label is there, `NAME` with any value or `NAME=VALUE`. */
+export function hasLabel(labels: Readonly<Record<string, string>>, wanted: string): boolean {
+  const [name = "", ...rest] = wanted.split("=");
+  return Object.hasOwn(labels, name) && (rest.length === 0 || labels[name] === rest.join("="));
+}
+
+/** `ps --filter`. Throws on a key that there is none of. */
+export function containerFilter(paths: Paths, filters: readonly string[]): Test {
+  return combineFilters(filters, (key, value) => testFor(paths, key, value));
 }
 
 function testFor(paths: Paths, key: string, value: string): Test {
@@ -56,11 +70,7 @@ function testFor(paths: Paths, key: string, value: string): Test {
       return (state) =>
         state.image === value || state.image === `${value}:latest` || `${state.image}:latest` === value;
     case "label":
-      return (state) => {
-        const [label = "", ...rest] = value.split("=");
-        const labels = record(state).labels;
-        return Object.hasOwn(labels, label) && (rest.length === 0 || labels[label] === rest.join("="));
-      };
+      return (state) => hasLabel(record(state).labels, value);
     case "volume":
       return (state) =>
         record(state).volumes.some((one) => one.source === value || one.destination === value);

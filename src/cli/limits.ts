@@ -1,4 +1,5 @@
 import type { DeviceRate, DeviceWeight, Limits } from "../container/record.ts";
+import { cpuOf } from "../container/resources.ts";
 import type { Flag, Parsed } from "./command.ts";
 import { UsageError } from "./errors.ts";
 import { parseCpus, parseCpuset, parseMemory, parseShares, parseSize } from "./units.ts";
@@ -102,8 +103,8 @@ export function checkLimits(limits: Limits): void {
     throw new UsageError(
       `--cpu-rt-runtime (${cpuRealtimeRuntime}) cannot be more than --cpu-rt-period (${cpuRealtimePeriod})`,
     );
-  const { memory, memorySwap, memoryReservation, nanoCpus, cpuPeriod = 100_000, cpuQuota, cpuBurst } = limits;
-  const quota = nanoCpus === undefined ? cpuQuota : Math.round((nanoCpus * cpuPeriod) / 1e9);
+  const { memory, memorySwap, memoryReservation, cpuBurst } = limits;
+  const { quota } = cpuOf(limits);
   if (cpuBurst !== undefined && (quota === undefined || cpuBurst < 0 || cpuBurst > quota))
     throw new UsageError(
       `invalid CPU burst '${cpuBurst}': it is from 0 to the quota of a period${quota === undefined ? ", and needs --cpus or --cpu-quota" : `, which is ${quota}`}`,

@@ -15,6 +15,7 @@ import {
 } from "../linux/file.ts";
 import { exists, isDirectory, isStillAt, statIfAny } from "../linux/stat.ts";
 import { withShim } from "../runtime/shim.ts";
+import type { Resources } from "../runtime/spec.ts";
 import { MESSAGE } from "../runtime/wire.ts";
 import { writeProvided } from "./etc.ts";
 import { sweepLayers } from "./images.ts";
@@ -97,8 +98,9 @@ export function runContainer(paths: Paths, options: CreateOptions, detach: boole
 export function createContainer(paths: Paths, options: CreateOptions): Promise<string> {
   return withSource(paths, options, (source) =>
     create(paths, options, source, (record) => {
+      const resources = resourcesOf(record.limits);
       const root = openMerged(paths, record.id, record.layers);
-      writeContainer(paths, describe(paths, record, options, source.config, root));
+      writeContainer(paths, describe(paths, record, options, source.config, { resources, root }));
       recordEvents(paths, record, ["create"]);
       return record.id;
     }),
@@ -258,10 +260,11 @@ function start(
   config: ImageConfig,
   { shim, folderLock, detach }: Pick<StartOptions, "shim"> & { folderLock: number; detach: boolean },
 ): Running {
+  const resources = resourcesOf(record.limits);
   return startContainer(paths, {
     shim,
     record,
-    resources: resourcesOf(record.limits),
+    resources,
     namespaces: namespacesOf(record),
     lock: folderLock,
     attached: !detach,
@@ -270,7 +273,7 @@ function start(
     fresh: true,
     describe: () => {
       const root = open(paths.merged(record.id), O.PATH | O.DIRECTORY);
-      return describe(paths, record, options, config, root);
+      return describe(paths, record, options, config, { resources, root });
     },
     provide: () => writeProvided(paths, record.id, options.hostname ?? record.id, undefined),
     keep: (container) => writeContainer(paths, container),
@@ -283,7 +286,7 @@ function describe(
   record: ContainerRecord,
   options: CreateOptions,
   config: ImageConfig,
-  root: number,
+  { resources, root }: { readonly resources: Resources; readonly root: number },
 ): Container {
   const hostname = options.hostname ?? record.id;
   const identity = identityIn(root, record.user);
@@ -302,7 +305,7 @@ function describe(
     identity,
     record,
   );
-  return { record, spec: makeSpec(paths, record, hostname, process, resourcesOf(record.limits)) };
+  return { record, spec: makeSpec(paths, record, hostname, process, resources) };
 }
 
 function identityIn(root: number, user: string): ReturnType<typeof resolveUserIn> {

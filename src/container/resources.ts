@@ -80,7 +80,8 @@ function memoryOf(limits: Limits): Resources["memory"] {
   };
 }
 
-function cpuOf({
+/** Of --cpus come a quota and the usual period. */
+export function cpuOf({
   cpuShares,
   cpuset,
   cpusetMems,

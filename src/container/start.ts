@@ -3,11 +3,11 @@ import { EngineError, undone } from "../linux/errors.ts";
 import { close, lock, mkdirIfMissing, O, open, rename, unlinkIfAny, writeAll } from "../linux/file.ts";
 import { CLONE } from "../linux/mount.ts";
 import { bootId, startTime } from "../linux/process.ts";
-import { cgroupsPathOf, ownParents, tidyParents } from "../runtime/cgroup/folders.ts";
+import { cgroupsPathOf, ownParents } from "../runtime/cgroup/folders.ts";
 import { addHierarchies, type CgroupGroup, createGroup } from "../runtime/cgroup/group.ts";
 import { type CgroupLayout, cgroupLayout, foldersOf, placeOf } from "../runtime/cgroup/layout.ts";
 import { oomControlFile, oomFile } from "../runtime/cgroup/oom.ts";
-import { removeGroup } from "../runtime/cgroup/remove.ts";
+import { removeMade } from "../runtime/cgroup/remove.ts";
 import { enterAndBuild, namespaceFlags, processOrders } from "../runtime/launch.ts";
 import { setOomScore } from "../runtime/oomscore.ts";
 import type { Orders } from "../runtime/orders.ts";
@@ -83,7 +83,7 @@ export function startContainer(paths: Paths, options: StartOptions): Running {
       endShim(options.shim, begun.launched);
       state.discard();
       unmountOverlay(paths, options.record.id);
-      if (begun.group) removeStarted(begun.layout, begun.group);
+      if (begun.group) removeMade(begun.layout, begun.group);
     });
   } finally {
     close(log);
@@ -133,12 +133,6 @@ function begin(paths: Paths, options: StartOptions, begun: Begun): Running {
   shim.expectExecuted();
   state.publish();
   return { container, shim, pid, attachment: begun.attachment };
-}
-
-/** The group of a start that failed, with those above it that were made for it. */
-function removeStarted(layout: CgroupLayout, { cgroupsPath, parents }: CgroupGroup): void {
-  removeGroup(placeOf(layout, cgroupsPath), cgroupsPath);
-  tidyParents(parents);
 }
 
 /** Kills what the shim has started, lets it undo its part, and reaps it. */

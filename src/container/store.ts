@@ -5,7 +5,7 @@ import { listFolder } from "../linux/folder.ts";
 import { bootId, startTime } from "../linux/process.ts";
 import { exists, isStillAt } from "../linux/stat.ts";
 import { isFrozen } from "../runtime/cgroup/control.ts";
-import { foldersOf } from "../runtime/cgroup/layout.ts";
+import { wholeFolder } from "../runtime/cgroup/layout.ts";
 import { groupMembers } from "../runtime/cgroup/members.ts";
 import type { Spec } from "../runtime/spec.ts";
 import { groupOf } from "./group.ts";
@@ -154,8 +154,7 @@ function lostStateOf(paths: Paths, name: string): State | undefined {
 function lostState(paths: Paths, record: ContainerRecord): State | undefined {
   if (!isHeld(paths, record.id)) return undefined;
   const { place } = groupOf(paths, record.id);
-  const [folder = ""] = foldersOf(place);
-  const pid = groupMembers(folder).find((member) => isFirst(member));
+  const pid = groupMembers(wholeFolder(place)).find((member) => isFirst(member));
   const started = pid === undefined ? undefined : startTime(pid);
   if (pid === undefined || started === undefined) return undefined;
   const status = isFrozen(place) ? "paused" : "running";

@@ -1,5 +1,5 @@
 import { type ProcessFacts, processFacts } from "../linux/procfs.ts";
-import { foldersOf } from "../runtime/cgroup/layout.ts";
+import { wholeFolder } from "../runtime/cgroup/layout.ts";
 import { allMembers } from "../runtime/cgroup/members.ts";
 import { groupOf } from "./group.ts";
 import { runningContainer } from "./kill.ts";
@@ -8,8 +8,7 @@ import type { Paths } from "./paths.ts";
 /** The processes of a running container, groups that it has made below its own included, by pid (the host's). */
 export function containerProcesses(paths: Paths, reference: string): ProcessFacts[] {
   const { record } = runningContainer(paths, reference);
-  const [folder = ""] = foldersOf(groupOf(paths, record.id).place);
-  return allMembers(folder)
+  return allMembers(wholeFolder(groupOf(paths, record.id).place))
     .sort((a, b) => a - b)
     .flatMap((pid) => processFacts(pid) ?? []);
 }

@@ -27,7 +27,7 @@ export async function updateContainer(
     return now?.pid !== run.pid || now.startTime !== run.startTime;
   };
   const end = performance.now() + PATIENCE_SECONDS * 1000;
-  for (let limits: Limits | undefined; ; ) {
+  for (let written = false; ; ) {
     // held while it is written down, it cannot be started with the old limits meanwhile
     const lock = await waitForLock(paths, id, PATIENCE_SECONDS, () => running() !== undefined);
     const run = lock === undefined ? running() : undefined;
@@ -35,9 +35,11 @@ export async function updateContainer(
       if (lock !== undefined || run) {
         withChange(paths, id, () => {
           const present = readContainer(paths, id);
-          setLimits(paths, present, limits ?? change(present.record.limits), run !== undefined);
+          const { limits } = present.record;
+          // those of another update may have come on top of ours by now
+          setLimits(paths, present, written ? limits : change(limits), run !== undefined);
         });
-        limits = readRecord(paths, id).limits;
+        written = true;
         // who restarted it meanwhile may have read the limits before they were changed
         if (!run || !isOver(run)) break;
       }

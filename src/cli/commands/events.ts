@@ -5,6 +5,7 @@ import { rawNumber } from "../../linux/text.ts";
 import type { Command, Parsed } from "../command.ts";
 import { enginePaths } from "../engine.ts";
 import { UsageError } from "../errors.ts";
+import { combineFilters, hasLabel } from "../filter.ts";
 import { compileTemplate } from "../template.ts";
 import { parseTimestamp } from "../units.ts";
 
@@ -39,26 +40,12 @@ async function run(input: Parsed): Promise<number> {
     const text = input.text(flag);
     return text ? Number(parseTimestamp(text, Date.now()) / 1_000_000n) : undefined;
   };
-  const fits = eventFilter(input.list("filter"));
+  const fits = combineFilters(input.list("filter"), testFor);
   const show = eventFormat(input.text("format"));
   await readEvents(enginePaths(), { since: time("since"), until: time("until") }, (event) => {
     if (fits(event)) print(1, `${show(event)}\n`);
   });
   return 0;
-}
-
-/** Values of one key are alternatives, different keys must all fit (labels all of them). */
-function eventFilter(filters: readonly string[]): (event: Event) => boolean {
-  const byKey = new Map<string, ((event: Event) => boolean)[]>();
-  for (const filter of filters) {
-    const equals = filter.indexOf("=");
-    if (equals < 1) throw new UsageError(`invalid filter '${filter}': it must be KEY=VALUE`);
-    const key = filter.slice(0, equals);
-    const group = key === "label" ? filter : key;
-    byKey.set(group, [...(byKey.get(group) ?? []), testFor(key, filter.slice(equals + 1))]);
-  }
-  const groups = [...byKey.values()];
-  return (event) => groups.every((tests) => tests.some((test) => test(event)));
 }
 
 function testFor(key: string, value: string): (event: Event) => boolean {
@@ -71,12 +58,7 @@ function testFor(key: string, value: string): (event: Event) => boolean {
       return ({ attributes }) =>
         attributes.image === value || attributes.image === value.replace(/:latest$/, "");
     case "label":
-      return ({ attributes }) => {
-        const [label = "", ...rest] = value.split("=");
-        return (
-          Object.hasOwn(attributes, label) && (rest.length === 0 || attributes[label] === rest.join("="))
-        );
-      };
+      return ({ attributes }) => hasLabel(attributes, value);
     case "type":
       return () => value === "container";
     default:
@@ -98,7 +80,7 @@ function showEvent(event: Event): string {
     .sort()
     .map((key) => `${key}=${attributes[key]}`)
     .join(", ");
-  return `${withNanoseconds(time)} container ${action} ${id} (${listed})`;
+  return `${time} container ${action} ${id} (${listed})`;
 }
 
 function withExitCode(event: Event): Event {
@@ -108,15 +90,10 @@ function withExitCode(event: Event): Event {
     : { ...event, attributes: { ...attributes, exitCode: String(exitCode) } };
 }
 
-function withNanoseconds(time: string): string {
-  const [whole = "", fraction = ""] = time.replace("Z", "").split(".");
-  return `${whole}.${fraction.padEnd(9, "0")}Z`;
-}
-
 /** The event with the fields of Docker's API; in JSON some of them are written small. */
 function inDockersForm(event: Event): Record<string, unknown> {
   const { time, action, id, attributes } = withExitCode(event);
-  const nanoseconds = parseTimestamp(withNanoseconds(time), 0);
+  const nanoseconds = parseTimestamp(time, 0);
   const fields = {
     Status: action,
     ID: id,

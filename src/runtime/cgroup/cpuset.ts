@@ -1,11 +1,7 @@
 import { readText, writeInto } from "../../linux/file.ts";
 import type { Resources } from "../spec.ts";
 import { requireCpus } from "./cpus.ts";
-import { type Made, makeGroupFolder } from "./folders.ts";
-
-function parentOf(folder: string): string {
-  return folder.slice(0, folder.lastIndexOf("/"));
-}
+import { makeGroupFolder, parentOf } from "./folders.ts";
 
 /** Throws where CPUs or memory nodes are asked for that the group above `folder` does not have. */
 export function checkCpuset(version: 1 | 2, folder: string, { cpu }: Resources): void {
@@ -21,8 +17,13 @@ export function checkCpuset(version: 1 | 2, folder: string, { cpu }: Resources):
  * Makes a group in the v1 hierarchy of cpuset that is mounted at `top`, with the CPUs and memory nodes of its parent: a new
  * one has none, and cannot be joined before it has both. Throws where others are asked for than there are.
  */
-export function makeCpuset(top: string, cgroupsPath: string, made: Made, resources: Resources): string {
-  const folder = makeGroupFolder(top, cgroupsPath, made, (parent) => {
+export function makeCpuset(
+  top: string,
+  cgroupsPath: string,
+  parents: string[],
+  resources: Resources,
+): string {
+  const folder = makeGroupFolder(top, cgroupsPath, parents, (parent) => {
     if (parent !== top) inheritCpuset(parent);
   });
   inheritCpuset(folder);

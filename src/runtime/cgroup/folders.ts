@@ -13,33 +13,32 @@ export function cgroupsPathOf(id: string, parent: string = OWN): string {
   return `${parent}/${id}`;
 }
 
+/** The folder of the group above one. */
+export function parentOf(folder: string): string {
+  return folder.slice(0, folder.lastIndexOf("/"));
+}
+
 export function isBelowOwn(cgroupsPath: string): boolean {
   return cgroupsPath.startsWith(`${OWN}/`);
 }
 
-/** Where it is put down what was made: the folders of a group, and those of groups above it. */
-export interface Made {
-  readonly folders: string[];
-  readonly parents: string[];
-}
-
 /**
- * Makes a group's folder in one tree, and those above it where they are missing. `prepare` is called for each folder
+ * Makes a group's folder in one tree, and those above it where they are missing, which are put down in `parents`. `prepare` is called for each folder
  * before something is made in it, and told if the folder is new.
  */
 export function makeGroupFolder(
   top: string,
   cgroupsPath: string,
-  made: Made,
+  parents: string[],
   prepare: (parent: string, isNew: boolean) => void,
 ): string {
   for (let tries = 0; ; tries++) {
     try {
-      return makeOnce(top, cgroupsPath, made, prepare);
+      return makeOnce(top, cgroupsPath, parents, prepare);
     } catch (error) {
-      // the last container of our group takes it away when it ends: then once more
       if (isErrno(error, "ENOTDIR", "ENAMETOOLONG", "EINVAL"))
         throw new EngineError(`cannot make the cgroup ${cgroupsPath}: ${error.message}`);
+      // the last container of our group takes it away when it ends: then once more
       if (tries === 100 || !isErrno(error, "ENOENT", "ENODEV")) throw error;
     }
   }
@@ -48,7 +47,7 @@ export function makeGroupFolder(
 function makeOnce(
   top: string,
   cgroupsPath: string,
-  made: Made,
+  parents: string[],
   prepare: (parent: string, isNew: boolean) => void,
 ): string {
   const last = cgroupsPath.lastIndexOf("/");
@@ -59,18 +58,17 @@ function makeOnce(
     prepare(parent, isNew);
     parent += `/${name}`;
     isNew = mkdirIfMissing(parent);
-    if (isNew) made.parents.push(parent);
+    if (isNew) parents.push(parent);
   }
   prepare(parent, isNew);
   const folder = parent + cgroupsPath.slice(last);
   mkdir(folder);
-  made.folders.push(folder);
   return folder;
 }
 
 /** The folders of our own group among the parents of these; nobody's who asked for another one. */
 export function ownParents(folders: readonly string[], cgroupsPath: string): string[] {
-  return isBelowOwn(cgroupsPath) ? folders.map((folder) => folder.slice(0, folder.lastIndexOf("/"))) : [];
+  return isBelowOwn(cgroupsPath) ? folders.map(parentOf) : [];
 }
 
 /** True where the folder is gone; false where something is in it. */

@@ -15,8 +15,6 @@ import { controllersForV2, enableControllers, presentControllers } from "./subtr
 export interface CgroupGroup {
   /** Its path from the root of each tree. */
   readonly cgroupsPath: string;
-  /** Its folders: that in the v2 tree, then one for each hierarchy on v1. */
-  readonly folders: string[];
   /** The groups above it that had to be made. */
   readonly parents: string[];
   /** The controllers that are used in the v2 tree, by their names there. */
@@ -34,7 +32,7 @@ export interface CgroupGroup {
  */
 export function createGroup(layout: CgroupLayout, cgroupsPath: string, resources: Resources): CgroupGroup {
   const top = layout.unified;
-  const group = { cgroupsPath, folders: [], parents: [], joins: [], fd: undefined };
+  const group = { cgroupsPath, parents: [], joins: [], fd: undefined };
   if (top === undefined) return { ...group, controllers: [] };
   let fd: number | undefined;
   try {
@@ -44,7 +42,7 @@ export function createGroup(layout: CgroupLayout, cgroupsPath: string, resources
       const available = parent === top ? presentControllers(top, wanted) : controllers;
       controllers = enableControllers(parent, top, available, isNew);
     };
-    const folder = makeGroupFolder(top, cgroupsPath, group, prepare);
+    const folder = makeGroupFolder(top, cgroupsPath, group.parents, prepare);
     const settings = unifiedSettings(layout, resources, controllers);
     if (controllers.includes("cpuset")) checkCpuset(2, folder, resources);
     for (const setting of settings) applySetting(folder, setting);
@@ -54,7 +52,7 @@ export function createGroup(layout: CgroupLayout, cgroupsPath: string, resources
     return { ...group, controllers, fd };
   } catch (error) {
     if (fd !== undefined) close(fd);
-    throw undone(error, () => removeMade(group));
+    throw undone(error, () => removeMade(layout, group));
   }
 }
 
@@ -69,8 +67,8 @@ export function addHierarchies(layout: CgroupLayout, group: CgroupGroup, resourc
     // a cpuset group costs as much as all the others together, and is of use only with a setting
     if (controllers.join() === "cpuset" && mine.length === 0 && isBelowOwn(cgroupsPath)) continue;
     const folder = ofCpuset
-      ? makeCpuset(path, cgroupsPath, group, resources)
-      : makeGroupFolder(path, cgroupsPath, group, () => {});
+      ? makeCpuset(path, cgroupsPath, group.parents, resources)
+      : makeGroupFolder(path, cgroupsPath, group.parents, () => {});
     const applyAll = (): void => {
       for (const setting of mine) applySetting(folder, setting);
     };

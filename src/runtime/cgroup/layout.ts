@@ -99,7 +99,12 @@ export function placeOf(layout: CgroupLayout, cgroupsPath: string): GroupPlace {
   };
 }
 
-/** All folders of a place; the first one has every process of the group in it. */
+/** The folder of a place that every process of the group is in. */
+export function wholeFolder(place: GroupPlace): string {
+  return foldersOf(place)[0] ?? "/nowhere";
+}
+
+/** All folders of a place, that in the v2 tree first. */
 export function foldersOf({ unified, hierarchies }: GroupPlace): string[] {
   const folders = hierarchies.map(({ path }) => path);
   return unified === undefined ? folders : [unified, ...folders];

@@ -2,6 +2,7 @@ import { isErrno } from "../../linux/errno.ts";
 import { EngineError } from "../../linux/errors.ts";
 import { close, lock, O, open, readText, writeInto } from "../../linux/file.ts";
 import type { Resources } from "../spec.ts";
+import { parentOf } from "./folders.ts";
 import { groupsBelow, readKernelFile } from "./members.ts";
 
 /** A removed group counts until the kernel has let go of it, some grace periods of RCU later: so long is tried, in ms. */
@@ -15,7 +16,7 @@ const PATIENCE = 500;
 export function withRealtime(folder: string, { cpu }: Resources, use: () => void): void {
   const runtime = cpu?.realtimeRuntime;
   if (!runtime) return use();
-  const parent = open(folder.slice(0, folder.lastIndexOf("/")), O.RDONLY | O.DIRECTORY);
+  const parent = open(parentOf(folder), O.RDONLY | O.DIRECTORY);
   try {
     lock(parent, true);
     const end = performance.now() + PATIENCE;
@@ -39,7 +40,7 @@ function isRefused(error: unknown): boolean {
 }
 
 function allot(folder: string, runtime: number, period: number | undefined): void {
-  const parent = folder.slice(0, folder.lastIndexOf("/"));
+  const parent = parentOf(folder);
   const periodOf = (group: string): number => Number(readText(`${group}/cpu.rt_period_us`));
   // one that ends meanwhile has nothing
   const share = (group: string): number =>

@@ -1,9 +1,8 @@
 import { EngineError } from "../../linux/errors.ts";
-import { rmdir } from "../../linux/file.ts";
 import { killGroup } from "./control.ts";
 import { ownParents, removeFolder, tidyParents } from "./folders.ts";
 import type { CgroupGroup } from "./group.ts";
-import { foldersOf, type GroupPlace } from "./layout.ts";
+import { type CgroupLayout, foldersOf, type GroupPlace, placeOf } from "./layout.ts";
 
 /** A killed process leaves its group only when the kernel has taken it down: with much memory, not at once. */
 const PATIENCE_SECONDS = 10;
@@ -27,8 +26,11 @@ export function removeGroup(place: GroupPlace, cgroupsPath: string, seconds = PA
   tidyParents(ownParents(folders, cgroupsPath));
 }
 
-/** Removes what was made of a group that no process has joined. */
-export function removeMade({ folders, parents }: Pick<CgroupGroup, "folders" | "parents">): void {
-  for (const folder of folders) rmdir(folder);
+/** Removes what there is of a group that was to be made, with those above it that were made for it. */
+export function removeMade(
+  layout: CgroupLayout,
+  { cgroupsPath, parents }: Pick<CgroupGroup, "cgroupsPath" | "parents">,
+): void {
+  removeGroup(placeOf(layout, cgroupsPath), cgroupsPath);
   tidyParents(parents);
 }

@@ -2,6 +2,7 @@ import { isErrno } from "../../linux/errno.ts";
 import { EngineError } from "../../linux/errors.ts";
 import { writeInto } from "../../linux/file.ts";
 import type { Resources } from "../spec.ts";
+import { parentOf } from "./folders.ts";
 import type { CgroupLayout } from "./layout.ts";
 import { nameInV2, type Setting, settingsV1, settingsV2 } from "./limits.ts";
 
@@ -96,8 +97,8 @@ export function applySetting(folder: string, setting: Setting): void {
 
 /** What an errno means for some files. */
 function remark(folder: string, { file }: Setting, error: unknown): string {
-  const above = folder.slice(0, folder.lastIndexOf("/"));
-  if (file === "cpu.rt_runtime_us") return ` (the group above it has too little: raise ${above}/${file})`;
+  if (file === "cpu.rt_runtime_us")
+    return ` (the group above it has too little: raise ${parentOf(folder)}/${file})`;
   if (file.includes(".weight") && isErrno(error, "EOPNOTSUPP"))
     return " (the scheduler of this disk has no weights: bfq has)";
   if (file.startsWith("memory.") && isErrno(error, "EBUSY")) return " (more than that is in use)";

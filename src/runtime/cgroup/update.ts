@@ -3,7 +3,7 @@ import { readText, writeInto } from "../../linux/file.ts";
 import type { Resources } from "../spec.ts";
 import { checkCpuset, makeCpuset } from "./cpuset.ts";
 import { isBelowOwn } from "./folders.ts";
-import { type CgroupLayout, foldersOf, folderWith, type GroupPlace, placeOf } from "./layout.ts";
+import { type CgroupLayout, folderWith, type GroupPlace, placeOf, wholeFolder } from "./layout.ts";
 import type { Setting } from "./limits.ts";
 import { groupMembers, moveInto, readKernelFile } from "./members.ts";
 import { withRealtime } from "./realtime.ts";
@@ -28,7 +28,7 @@ export function updateGroup(
   after: Resources,
 ): void {
   const place = placeOf(layout, cgroupsPath);
-  const [folder = ""] = foldersOf(place);
+  const folder = wholeFolder(place);
   const isGone = (): boolean => readKernelFile(`${folder}/cgroup.procs`) === undefined;
   if (isGone()) return;
   try {
@@ -83,8 +83,8 @@ function prepareCpuset(
   const top = layout.hierarchies.find(({ controllers }) => controllers.includes("cpuset"))?.path;
   if (top === undefined || readKernelFile(`${folder}/cgroup.procs`) !== undefined)
     return checkCpuset(version, folder, resources);
-  makeCpuset(top, cgroupsPath, { folders: [], parents: [] }, resources);
-  const [all = ""] = foldersOf(place);
+  makeCpuset(top, cgroupsPath, [], resources);
+  const all = wholeFolder(place);
   // until no new ones have come meanwhile
   for (let moved = new Set<number>(); ; ) {
     const members = groupMembers(all).filter((pid) => !moved.has(pid));
