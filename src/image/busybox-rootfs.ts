@@ -1,4 +1,4 @@
-import { BLOCK, padding, type TarMember, tarHeader } from "./tar-header.ts";
+import { BLOCK, padding, type TarMember, tarHeader } from "./tar/header.ts";
 
 /** Build time only: nothing of the program imports this. */
 export interface BusyboxTar {

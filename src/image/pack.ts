@@ -3,8 +3,8 @@ import { EngineError } from "../linux/errors.ts";
 import { close, fsync, O, open, renameNew, syncFolder, unlinkIfAny } from "../linux/file.ts";
 import { exists } from "../linux/stat.ts";
 import { byteName, linkDescriptor } from "../linux/tree.ts";
-import { TarOutput } from "./tar-output.ts";
-import { TreeReader } from "./tree-reader.ts";
+import { TarOutput } from "./tar/output.ts";
+import { TreeReader } from "./tar/tree-reader.ts";
 
 /**
  * Writes the tree at `root` (a folder's descriptor, or a path of the host) as a plain tar to `out`, an absolute path;

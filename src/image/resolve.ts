@@ -3,7 +3,6 @@ import { EngineError } from "../linux/errors.ts";
 import { chmod, close, O, open, rename } from "../linux/file.ts";
 import { exists, fstat, isRegular, type Stat } from "../linux/stat.ts";
 import { syncFilesystem } from "../linux/tree.ts";
-import { ArchiveError } from "./archive-error.ts";
 import { configOf } from "./config-comment.ts";
 import { findImage, toImage } from "./find.ts";
 import type { Image } from "./image.ts";
@@ -12,6 +11,7 @@ import { timeText } from "./list.ts";
 import { holdExclusive, holdImages } from "./locks.ts";
 import { archivePath, layersPath } from "./name.ts";
 import { EMBEDDED_NAME, embeddedId, sourceOf } from "./origin.ts";
+import { ArchiveError } from "./tar/archive-error.ts";
 import { dropTemporary, makeTemporary, removeStale, type Temporary } from "./temporary.ts";
 
 /** The slow way of `resolveImage`: unpacks the archive of `name` (a plain name), or waits for who does. */
@@ -59,7 +59,7 @@ async function fromFile(root: string, run: string, name: string, fd: number): Pr
   const known = entryOf(readIndex(root), name);
   if (known !== undefined && (await sameContent(root, known, fd)))
     return { ...known, source: sourceOf(stat) };
-  const { openSource } = await import("./source.ts");
+  const { openSource } = await import("./tar/source.ts");
   // thousands of members are worth compiled code; the executable starts with a policy for short commands
   if (stat.size >= WORTH_COMPILING) Bun.unsafe.setJITPolicy(1);
   const source = openSource(fd);
@@ -107,7 +107,7 @@ interface Archive {
 }
 
 async function unpackInto(root: string, run: string, archive: Archive): Promise<IndexEntry> {
-  const { unpackTar } = await import("./unpack.ts");
+  const { unpackTar } = await import("./tar/unpack.ts");
   const temporary = makeTemporary(root, run);
   try {
     // whatever the umask made of it; the archive's own `./` has the last word
@@ -145,7 +145,7 @@ function publish(root: string, temporary: Temporary, digest: string): void {
 /** Whether the archive is one that was only touched or copied: then its layer need not be made again. */
 async function sameContent(root: string, known: IndexEntry, fd: number): Promise<boolean> {
   if (!known.layers.every((layer) => exists(`${layersPath(root)}/${layer}`))) return false;
-  const { digestOf } = await import("./source.ts");
+  const { digestOf } = await import("./tar/source.ts");
   const copy = open(`/proc/self/fd/${fd}`, O.RDONLY);
   try {
     return `sha256:${digestOf(copy)}` === known.id;

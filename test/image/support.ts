@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync } from "node:fs";
-import { BLOCK, padding, type TarMember, tarHeader } from "../../src/image/tar-header.ts";
-import { unpackTar } from "../../src/image/unpack.ts";
+import { BLOCK, padding, type TarMember, tarHeader } from "../../src/image/tar/header.ts";
+import { unpackTar } from "../../src/image/tar/unpack.ts";
 import { close, O, open } from "../../src/linux/file.ts";
 
 /** Tests that set owners or make devices need root. */

@@ -1,4 +1,4 @@
-import { readable } from "../linux/tree.ts";
+import { readable } from "../../linux/tree.ts";
 import { ArchiveError } from "./archive-error.ts";
 
 /**

@@ -1,7 +1,7 @@
 import { type ExtractEvents, extract, type Header } from "tar-stream";
-import { SysError } from "../linux/errno.ts";
-import { writeAll } from "../linux/file.ts";
-import { readable } from "../linux/tree.ts";
+import { SysError } from "../../linux/errno.ts";
+import { writeAll } from "../../linux/file.ts";
+import { readable } from "../../linux/tree.ts";
 import { ArchiveError } from "./archive-error.ts";
 import { memberPath } from "./member-path.ts";
 import { paxTime, readPax, xattrName } from "./pax.ts";

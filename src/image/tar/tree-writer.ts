@@ -1,8 +1,8 @@
-import { isErrno } from "../linux/errno.ts";
-import { close, O } from "../linux/file.ts";
-import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFMT } from "../linux/stat.ts";
-import * as tree from "../linux/tree.ts";
-import { type Target, writeXattr } from "../linux/xattr.ts";
+import { isErrno } from "../../linux/errno.ts";
+import { close, O } from "../../linux/file.ts";
+import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFMT } from "../../linux/stat.ts";
+import * as tree from "../../linux/tree.ts";
+import { type Target, writeXattr } from "../../linux/xattr.ts";
 import { ArchiveError } from "./archive-error.ts";
 import { FolderCache } from "./folder-cache.ts";
 import { splitPath } from "./member-path.ts";

@@ -1,5 +1,5 @@
-import { read, writeAll } from "../linux/file.ts";
-import { BLOCK, padding, type TarMember, tarComment, tarHeader } from "./tar-header.ts";
+import { read, writeAll } from "../../linux/file.ts";
+import { BLOCK, padding, type TarMember, tarComment, tarHeader } from "./header.ts";
 
 const ROOM = 1 << 20;
 

@@ -1,6 +1,6 @@
-import { isErrno } from "../linux/errno.ts";
-import { close } from "../linux/file.ts";
-import { mkdirName, openFolderBeneath, readable } from "../linux/tree.ts";
+import { isErrno } from "../../linux/errno.ts";
+import { close } from "../../linux/file.ts";
+import { mkdirName, openFolderBeneath, readable } from "../../linux/tree.ts";
 import { ArchiveError } from "./archive-error.ts";
 import { splitPath } from "./member-path.ts";
 

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { pack } from "tar-stream";
-import { AT_FDCWD } from "../../src/linux/file.ts";
-import { readXattrs } from "../../src/linux/xattr.ts";
-import { inFolder, isRoot, type Part, piecesOf, tarOf, unpackTo } from "./support.ts";
+import { AT_FDCWD } from "../../../src/linux/file.ts";
+import { readXattrs } from "../../../src/linux/xattr.ts";
+import { inFolder, isRoot, type Part, piecesOf, tarOf, unpackTo } from "../support.ts";
 
 async function unpacked<T>(
   parts: readonly Part[],

@@ -1,4 +1,4 @@
-import { pread, read } from "../linux/file.ts";
+import { pread, read } from "../../linux/file.ts";
 import { ArchiveError } from "./archive-error.ts";
 
 /** What is read, and handed to the decompressor, at a time. */

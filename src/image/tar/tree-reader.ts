@@ -1,11 +1,11 @@
-import { isErrno } from "../linux/errno.ts";
-import { EngineError } from "../linux/errors.ts";
-import { close, O, open } from "../linux/file.ts";
-import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG } from "../linux/stat.ts";
-import { type Member, openName, readable, readlinkName, readNames, statName } from "../linux/tree.ts";
-import { readXattrs, type Target } from "../linux/xattr.ts";
-import type { TarMember } from "./tar-header.ts";
-import type { TarOutput } from "./tar-output.ts";
+import { isErrno } from "../../linux/errno.ts";
+import { EngineError } from "../../linux/errors.ts";
+import { close, O, open } from "../../linux/file.ts";
+import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG } from "../../linux/stat.ts";
+import { type Member, openName, readable, readlinkName, readNames, statName } from "../../linux/tree.ts";
+import { readXattrs, type Target } from "../../linux/xattr.ts";
+import type { TarMember } from "./header.ts";
+import type { TarOutput } from "./output.ts";
 import { belongsToImage } from "./xattr-policy.ts";
 
 const MAX_PATH = 4096;

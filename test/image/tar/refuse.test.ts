@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, readdirSync } from "node:fs";
-import { BLOCK } from "../../src/image/tar-header.ts";
-import { inFolder, members, refusal, tarOf, unpackTo } from "./support.ts";
+import { BLOCK } from "../../../src/image/tar/header.ts";
+import { inFolder, members, refusal, tarOf, unpackTo } from "../support.ts";
 
 /** The archive with one byte of a header changed, and its checksum made right again. */
 function patched(tar: Buffer, at: number, bytes: Buffer): Buffer {
