@@ -1,5 +1,4 @@
-import type { Paths } from "../container/paths.ts";
-import { findImage, imageName, type ListedImage, listImages, repositoryAndTag } from "../image/store.ts";
+import { familiar, type ListedImage, splitFull } from "../image/store.ts";
 import { localTime } from "../linux/time.ts";
 import { humanDuration, humanSize } from "./units.ts";
 
@@ -7,58 +6,56 @@ import { humanDuration, humanSize } from "./units.ts";
 export const IMAGE_HEADERS: Record<string, string> = {
   Repository: "REPOSITORY",
   Tag: "TAG",
+  Digest: "DIGEST",
   ID: "IMAGE ID",
   CreatedAt: "CREATED AT",
   CreatedSince: "CREATED",
   Size: "SIZE",
-  Digest: "DIGEST",
 };
 
-/** An image with Docker's fields; of one that is not unpacked yet, id and size are not known. */
-export function imageRow(image: ListedImage, whole: boolean): Record<string, string> {
+/** What `images` shows at a name of an image. */
+export interface ImageName {
+  readonly repository: string;
+  readonly tag: string;
+  readonly digest: string;
+}
+
+export const NONE = "<none>";
+
+/**
+ * A row for each tag, with the digest of the same repository; for a repository with digests alone one for each of them; for an
+ * image without names one.
+ */
+export function namesOf({ tags, digests }: ListedImage): ImageName[] {
+  const parts = [...tags, ...digests].map(splitFull);
+  const digestOf = (repository: string): string =>
+    parts.find((one) => one.repository === repository && one.digest !== undefined)?.digest ?? NONE;
+  const names: ImageName[] = [];
+  for (const { repository, tag, digest = NONE } of parts) {
+    if (tag !== undefined)
+      names.push({ repository: familiar(repository), tag, digest: digestOf(repository) });
+    else if (!parts.some((one) => one.repository === repository && one.tag !== undefined))
+      names.push({ repository: familiar(repository), tag: NONE, digest });
+  }
+  return names.length > 0 ? names : [{ repository: NONE, tag: NONE, digest: NONE }];
+}
+
+/** An image under one of its names, with Docker's fields; of one that is not unpacked yet, id and size are not known. */
+export function imageRow(image: ListedImage, name: ImageName, whole: boolean): Record<string, string> {
   const created = image.created === undefined ? undefined : Date.parse(image.created);
   const id = image.id ?? "";
-  const [repository, tag] = repositoryAndTag(image.name);
+  const size = image.size === undefined ? "" : humanSize(image.size);
   return {
-    Repository: repository,
-    Tag: tag,
+    Repository: name.repository,
+    Tag: name.tag,
+    Digest: name.digest,
     ID: whole ? id : id.replace(/^sha256:/, "").slice(0, 12),
     CreatedAt: created === undefined ? "" : localTime(created),
     CreatedSince: created === undefined ? "" : `${humanDuration(Date.now() - created)} ago`,
-    Size: image.size === undefined ? "" : humanSize(image.size),
-    Digest: id,
+    Size: size,
+    VirtualSize: size,
+    SharedSize: "N/A",
+    UniqueSize: "N/A",
+    Containers: "N/A",
   };
-}
-
-/** An image as `docker inspect` shows it; undefined where there is none of that name (or beginning of an id). */
-export function inspectImage(paths: Paths, reference: string): object | undefined {
-  const listed = listImages(paths.root).find(
-    (image) => image.name === nameOf(reference) || fitsId(image, reference),
-  );
-  if (!listed) return undefined;
-  const image = findImage(paths.root, listed.name);
-  return {
-    Id: image?.id ?? listed.id ?? "",
-    RepoTags: [repositoryAndTag(listed.name).join(":")],
-    Created: listed.created ?? "",
-    Architecture: process.arch === "x64" ? "amd64" : process.arch,
-    Os: "linux",
-    Size: listed.size ?? 0,
-    GraphDriver: { Name: "overlay2", Data: { LowerDir: image?.layers.join(":") ?? "" } },
-    RootFS: { Type: "layers", Layers: image ? [image.id] : [] },
-    Config: image?.config ?? {},
-  };
-}
-
-function nameOf(reference: string): string | undefined {
-  try {
-    return imageName(reference);
-  } catch {
-    return undefined;
-  }
-}
-
-function fitsId(image: ListedImage, reference: string): boolean {
-  const digits = reference.replace(/^sha256:/, "");
-  return /^[0-9a-f]{6,64}$/.test(digits) && (image.id ?? "").startsWith(`sha256:${digits}`);
 }

@@ -1,21 +1,30 @@
-import { hasUnlistedLayers, type ImageUse, imageName, removeUnusedLayers } from "../image/store.ts";
+import { hasUnlistedLayers, type ImageUse, removeUnreachable } from "../image/store.ts";
+import { isUp } from "./liveness.ts";
 import type { Paths } from "./paths.ts";
 import type { ContainerRecord } from "./record.ts";
-import { listIds, recordIfAny } from "./store.ts";
+import { listIds, presentState, recordIfAny } from "./store.ts";
 
-/** Which containers use an image, for those who remove images and layers. */
+/** Which containers use images, for those who remove images and layers. */
 export function imageUse(paths: Paths, force: boolean): ImageUse {
   return {
     force,
-    usedBy: (name) => records(paths).find(({ image }) => image !== "" && imageName(image) === name)?.name,
-    inUse: () => new Set(records(paths).flatMap((record) => record.layers)),
+    usersOf: (id) =>
+      records(paths)
+        .filter(({ imageId }) => imageId === id)
+        .map((record) => ({ name: record.name, running: isUp(presentState(paths, record)) })),
+    inUse: () => layersInUse(paths),
   };
+}
+
+/** The folders of the layers of all containers. */
+export function layersInUse(paths: Paths): ReadonlySet<string> {
+  return new Set(records(paths).flatMap((record) => record.layers));
 }
 
 /** Removes layers that no image names and no container uses; costs next to nothing where there are none. */
 export async function sweepLayers(paths: Paths): Promise<void> {
   if (!hasUnlistedLayers(paths.root)) return;
-  await removeUnusedLayers(paths.root, paths.run, imageUse(paths, false).inUse);
+  await removeUnreachable(paths.root, paths.run, () => layersInUse(paths));
 }
 
 function records(paths: Paths): ContainerRecord[] {

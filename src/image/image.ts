@@ -1,4 +1,4 @@
-/** How an image's containers run by default, under the names of the OCI image-config. */
+/** How an image's containers run by default, under the names of the OCI image-config (and of Docker's: Healthcheck, Shell). */
 export interface ImageConfig {
   readonly Env?: readonly string[];
   readonly Cmd?: readonly string[];
@@ -9,12 +9,14 @@ export interface ImageConfig {
   readonly ExposedPorts?: Readonly<Record<string, object>>;
   readonly Volumes?: Readonly<Record<string, object>>;
   readonly StopSignal?: string;
+  readonly Healthcheck?: object;
+  readonly Shell?: readonly string[];
+  readonly OnBuild?: readonly string[];
 }
 
 /** An image that is unpacked and in step with what it came from. */
 export interface Image {
-  readonly name: string;
-  /** `sha256:` and the digest of the archive as it is stored. */
+  /** `sha256:` and the digest of its configuration, or of the archive in image/ that it is. */
   readonly id: string;
   /** Absolute paths of its folders, top first, as overlay's `lowerdir` wants them. */
   readonly layers: readonly string[];
@@ -28,10 +30,17 @@ export interface Image {
 /** What runs from an archive that brings no configuration of its own. */
 export const PLAIN_CONFIG: ImageConfig = { Env: [], Cmd: ["/bin/sh"] };
 
-/** Who uses the image to be removed. */
+/** A container that was made from an image. */
+export interface ImageUser {
+  readonly name: string;
+  readonly running: boolean;
+}
+
+/** Who uses images, for those who remove them. */
 export interface ImageUse {
-  /** The name of a container that was made from the image of that (plain) name, if any: then it stays unless `force`. */
-  readonly usedBy: (name: string) => string | undefined;
+  /** The containers that were made from the image of that id. */
+  readonly usersOf: (id: string) => readonly ImageUser[];
+  /** Names (or paths) of the folders of the layers of all containers. */
   readonly inUse: () => ReadonlySet<string>;
   readonly force?: boolean;
 }

@@ -2,70 +2,109 @@ import { readTextIfAny, writeFileAtomic } from "../linux/file.ts";
 import type { ImageConfig } from "./image.ts";
 import { holdExclusive } from "./locks.ts";
 
-/** What ROOT/images.json knows of one image. */
-export interface IndexEntry {
-  readonly id: string;
+/** What ROOT/images.json knows of one image; its key is its id. */
+export interface ImageEntry {
   /** Names of folders in ROOT/layers, top first. */
   readonly layers: readonly string[];
+  /** Bytes of file content of each of them. */
+  readonly sizes?: readonly number[];
+  /** The sum of these. */
   readonly size: number;
+  /** RFC 3339. */
   readonly created: string;
-  /** Which archive this was unpacked from: see `sourceOf`. */
-  readonly source: string;
-  readonly config: ImageConfig;
+  /** The digest of its manifest, a blob; of an image from an archive in image/ there is none. */
+  readonly manifest?: string;
+  /** Of an image from an archive in image/; that of others is the blob of their id. */
+  readonly config?: ImageConfig;
 }
 
-export type Index = Readonly<Record<string, IndexEntry>>;
-
-interface IndexFile {
-  readonly version: 1;
-  readonly images: Index;
+/** What a name stands for. */
+export interface Tag {
+  readonly id: string;
+  /** The state of the archive in image/ (see `sourceOf`), or the embedded one, that it was unpacked from. */
+  readonly from?: string;
+  /** The state of the archive of that name when the name was given to something else, which has it since. */
+  readonly over?: string;
 }
+
+/** Images by id; by their whole names the tags, and by `REPOSITORY@DIGEST` of what was pulled the ids. */
+export interface Index {
+  readonly images: Readonly<Record<string, ImageEntry>>;
+  readonly tags: Readonly<Record<string, Tag>>;
+  readonly digests: Readonly<Record<string, string>>;
+}
+
+/** The index while it is changed. */
+export interface OpenIndex {
+  readonly images: Map<string, ImageEntry>;
+  readonly tags: Map<string, Tag>;
+  readonly digests: Map<string, string>;
+}
+
+const VERSION = 2;
+const EMPTY: Index = { images: {}, tags: {}, digests: {} };
 
 function indexPath(root: string): string {
   return `${root}/images.json`;
 }
 
-/**
- * The index, which only this program writes; empty where there is none. It can be made again from the archives, so a
- * damaged one counts as empty too.
- */
+/** The index, which only this program writes; empty where there is none. A damaged one counts as empty too. */
 export function readIndex(root: string): Index {
   const text = readTextIfAny(indexPath(root));
-  if (text === undefined) return {};
+  if (text === undefined) return EMPTY;
   try {
     const file: unknown = JSON.parse(text);
-    return isIndexFile(file) ? file.images : {};
+    return isIndex(file) ? file : EMPTY;
   } catch {
-    return {};
+    return EMPTY;
   }
 }
 
-function isIndexFile(value: unknown): value is IndexFile {
-  return (
-    typeof value === "object" &&
-    value !== null &&
-    "version" in value &&
-    value.version === 1 &&
-    "images" in value &&
-    typeof value.images === "object" &&
-    value.images !== null
-  );
+function isIndex(value: unknown): value is Index {
+  if (typeof value !== "object" || value === null) return false;
+  const file = value as Readonly<Record<string, unknown>>;
+  const isMap = (field: unknown): boolean => typeof field === "object" && field !== null;
+  return file.version === VERSION && isMap(file.images) && isMap(file.tags) && isMap(file.digests);
 }
 
-/** The entry of one image. An image may be called `constructor`: only what the index itself holds counts. */
-export function entryOf(index: Index, name: string): IndexEntry | undefined {
-  return Object.hasOwn(index, name) ? index[name] : undefined;
+/** What a map of the index holds under that key. A name may be `constructor`: only what is its own counts. */
+export function own<T>(map: Readonly<Record<string, T>>, key: string): T | undefined {
+  return Object.hasOwn(map, key) ? map[key] : undefined;
 }
 
-/** Changes one entry, or takes it out (undefined); durable, and safe beside other processes. */
-export function updateIndex(root: string, run: string, name: string, entry: IndexEntry | undefined): void {
+/** The index, to be changed. */
+export function openIndex({ images, tags, digests }: Index): OpenIndex {
+  return {
+    images: new Map(Object.entries(images)),
+    tags: new Map(Object.entries(tags)),
+    digests: new Map(Object.entries(digests)),
+  };
+}
+
+/**
+ * Writes the index; durable. For who holds `images-index`. An image from an archive goes with its last name, as it could only
+ * be had again by that.
+ */
+export function writeIndex(root: string, { images, tags, digests }: OpenIndex): void {
+  const named = new Set([...tags.values()].map(({ id }) => id));
+  for (const [id, entry] of images) if (entry.manifest === undefined && !named.has(id)) images.delete(id);
+  const file = {
+    version: VERSION,
+    images: Object.fromEntries(images),
+    tags: Object.fromEntries(tags),
+    digests: Object.fromEntries(digests),
+  };
+  writeFileAtomic(indexPath(root), `${JSON.stringify(file)}\n`, true);
+}
+
+/** Changes the index; durable, and safe beside other processes: `change` sees what is there now. */
+export function updateIndex<T>(root: string, run: string, change: (index: OpenIndex) => T): T {
   const release = holdExclusive(run, "images-index");
   try {
-    const images = new Map(Object.entries(readIndex(root)));
-    if (entry === undefined) images.delete(name);
-    else images.set(name, entry);
-    const file: IndexFile = { version: 1, images: Object.fromEntries(images) };
-    writeFileAtomic(`${indexPath(root)}`, `${JSON.stringify(file)}\n`, true);
+    const index = openIndex(readIndex(root));
+    const result = change(index);
+    writeIndex(root, index);
+    return result;
   } finally {
     release();
   }

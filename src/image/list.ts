@@ -1,51 +1,99 @@
 import { listFolder } from "../linux/folder.ts";
 import { statIfAny } from "../linux/stat.ts";
-import { entryOf, type IndexEntry, readIndex } from "./index-file.ts";
-import { archivePath, imageName, layersPath } from "./name.ts";
-import { currentSource, EMBEDDED_NAME, embeddedId } from "./origin.ts";
+import { type ImageEntry, type Index, readIndex, type Tag } from "./index-file.ts";
+import { archiveName, archivePath, fullNameOfArchive, isArchiveName, layersPath } from "./name.ts";
+import { archiveSource, EMBEDDED_NAME, embeddedId, isEmbedded, isInStep } from "./origin.ts";
 
-/** An image that `run` would find. Without `id` and `size` it is not unpacked yet, or its archive has changed since. */
+/**
+ * An image that `run` would find. Of one that is not unpacked yet, or whose archive has changed since, only the name is known,
+ * and when its archive was written.
+ */
 export interface ListedImage {
-  readonly name: string;
   readonly id?: string;
+  /** Whole names; none where another image has them by now. */
+  readonly tags: readonly string[];
+  /** `REPOSITORY@DIGEST` of where it was pulled from or pushed to. */
+  readonly digests: readonly string[];
   /** Bytes of file content, unpacked. */
   readonly size?: number;
-  /** RFC 3339; of an image that was not unpacked, when its archive was written. */
+  /** RFC 3339. */
   readonly created?: string;
   readonly embedded: boolean;
+  readonly entry?: ImageEntry;
 }
 
-/** All images, by name: those in image/, unpacked or not, and the embedded one. */
+/** All images: those of the index, those in image/ that are not unpacked yet, and the embedded one. The newest come first. */
 export function listImages(root: string): ListedImage[] {
   const index = readIndex(root);
-  const names = new Set<string>();
-  if (embeddedId() !== undefined) names.add(EMBEDDED_NAME);
-  for (const { name } of listFolder(`${root}/image`))
-    if (isArchive(name)) names.add(name.slice(0, -".tar".length));
-  return [...names].sort().flatMap((name) => describe(root, name, entryOf(index, name)) ?? []);
-}
-
-function describe(root: string, name: string, entry: IndexEntry | undefined): ListedImage | undefined {
-  const source = currentSource(root, name);
-  // removed since the folder was read
-  if (source === undefined) return undefined;
-  const embedded = source.startsWith("embedded:");
-  if (entry?.source === source)
-    return { name, id: entry.id, size: entry.size, created: entry.created, embedded };
-  const written = statIfAny(archivePath(root, name))?.mtime;
-  if (written !== undefined) return { name, created: timeText(written), embedded };
-  const id = embeddedId();
-  return id === undefined ? { name, embedded } : { name, id, embedded };
-}
-
-function isArchive(file: string): boolean {
-  if (!file.endsWith(".tar")) return false;
-  const name = file.slice(0, -".tar".length);
-  try {
-    return imageName(name) === name;
-  } catch {
-    return false;
+  const archives = archivesIn(root);
+  const tags = groupTags(root, index, archives);
+  const digests = group(Object.entries(index.digests).map(([name, id]) => [id, name] as const));
+  const listed: ListedImage[] = [];
+  for (const [id, entry] of Object.entries(index.images)) {
+    const names = tags.get(id) ?? [];
+    if (names.length === 0 && entry.manifest === undefined) continue;
+    listed.push({
+      id,
+      tags: names.map(([name]) => name).sort(),
+      digests: (digests.get(id) ?? []).sort(),
+      size: entry.size,
+      created: entry.created,
+      embedded: names.some(([, tag]) => isEmbedded(tag)),
+      entry,
+    });
   }
+  listed.push(...notUnpacked(root, new Set(listed.flatMap((image) => image.tags)), archives));
+  const time = (image: ListedImage): number => Date.parse(image.created ?? "") || 0;
+  const name = (image: ListedImage): string => image.tags[0] ?? "";
+  return listed.sort((a, b) => time(b) - time(a) || (name(a) < name(b) ? -1 : 1));
+}
+
+/** The tags of each image that are in step with the archives. */
+function groupTags(
+  root: string,
+  index: Index,
+  archives: ReadonlySet<string>,
+): ReadonlyMap<string, (readonly [string, Tag])[]> {
+  const inStep = Object.entries(index.tags).filter(([full, tag]) => {
+    const archive = archives.has(archiveName(full) ?? "") ? archiveSource(root, full) : undefined;
+    return isInStep(tag, archive);
+  });
+  return group(inStep.map(([full, tag]) => [tag.id, [full, tag] as const] as const));
+}
+
+function group<T>(pairs: readonly (readonly [string, T])[]): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const [key, value] of pairs) {
+    const known = groups.get(key);
+    if (known === undefined) groups.set(key, [value]);
+    else known.push(value);
+  }
+  return groups;
+}
+
+/** The plain names of the archives in image/. */
+function archivesIn(root: string): ReadonlySet<string> {
+  const files = listFolder(`${root}/image`).filter(({ name }) => name.endsWith(".tar"));
+  return new Set(files.map(({ name }) => name.slice(0, -".tar".length)).filter(isArchiveName));
+}
+
+/** What `run` would unpack first, of names that no unpacked image has. */
+function notUnpacked(
+  root: string,
+  listed: ReadonlySet<string>,
+  archives: ReadonlySet<string>,
+): ListedImage[] {
+  const found: ListedImage[] = [];
+  for (const name of archives) {
+    const full = fullNameOfArchive(name);
+    const written = listed.has(full) ? undefined : statIfAny(archivePath(root, name))?.mtime;
+    if (written !== undefined)
+      found.push({ tags: [full], digests: [], created: timeText(written), embedded: false });
+  }
+  const id = embeddedId();
+  const taken = listed.has(EMBEDDED_NAME) || archives.has(archiveName(EMBEDDED_NAME) ?? "");
+  if (id !== undefined && !taken) found.push({ id, tags: [EMBEDDED_NAME], digests: [], embedded: true });
+  return found;
 }
 
 /** Nanoseconds since 1970 as RFC 3339. */
@@ -55,6 +103,6 @@ export function timeText(time: bigint): string {
 
 /** Whether there are unpacked layers that no image of the index names: those that containers may still use, or leftovers. */
 export function hasUnlistedLayers(root: string): boolean {
-  const listed = new Set(Object.values(readIndex(root)).flatMap((entry) => entry.layers));
+  const listed = new Set(Object.values(readIndex(root).images).flatMap((entry) => entry.layers));
   return listFolder(layersPath(root)).some(({ name }) => !listed.has(name));
 }

@@ -1,30 +1,27 @@
-import { EngineError } from "../linux/errors.ts";
-
 /** Also the name of a file in image/ and of a lock, so it leaves room for what stands around it (NAME_MAX is 255). */
 const GRAMMAR = /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,159}(:[a-zA-Z0-9_][a-zA-Z0-9._-]{0,39})?$/;
-const HUB = /^(docker\.io\/)?(library\/)?/;
+const LIBRARY = "docker.io/library/";
+const LATEST = ":latest";
 
 /**
- * An image's plain name from what the user typed: `docker.io/library/` before it and `:latest` behind it mean nothing
- * here. Throws EngineError "invalid reference format" for all that could not be the name of one file.
+ * The plain name, `NAME` or `NAME:TAG`, under which an archive in image/ would be the image of that whole name; undefined
+ * where there can be none (other registries, digests).
  */
-export function imageName(reference: string): string {
-  const name = reference.replace(HUB, "").replace(/:latest$/, "");
-  if (GRAMMAR.test(name)) return name;
-  throw new EngineError(`cannot use image ${JSON.stringify(reference)}: invalid reference format`);
+export function archiveName(full: string): string | undefined {
+  if (!full.startsWith(LIBRARY)) return undefined;
+  const end = full.endsWith(LATEST) ? full.length - LATEST.length : full.length;
+  const name = full.slice(LIBRARY.length, end);
+  return name.includes("/") || name.includes("@") ? undefined : name;
 }
 
-/** A plain name's repository and tag, as Docker shows them. */
-export function repositoryAndTag(name: string): readonly [repository: string, tag: string] {
-  const [repository = "", tag = "latest"] = name.split(":");
-  return [repository, tag];
+/** Whether an archive of that plain name in image/ counts as an image. Upper-case letters may be in it, as ever. */
+export function isArchiveName(name: string): boolean {
+  return GRAMMAR.test(name) && !name.endsWith(LATEST);
 }
 
-/** Whether a plain name is what a reference means in a list: a repository with all its tags, or one tag of it. */
-export function isListedUnder(reference: string, name: string): boolean {
-  const wanted = reference.replace(HUB, "");
-  const [repository, tag] = repositoryAndTag(name);
-  return wanted === repository || wanted === `${repository}:${tag}`;
+/** The whole name of the image that an archive of that plain name is. */
+export function fullNameOfArchive(name: string): string {
+  return LIBRARY + name + (name.includes(":") ? "" : LATEST);
 }
 
 /** Where the user puts the archive of an image. */
@@ -32,7 +29,7 @@ export function archivePath(root: string, name: string): string {
   return `${root}/image/${name}.tar`;
 }
 
-/** The folder that holds the unpacked layers, by digest. */
+/** The folder that holds the unpacked layers. */
 export function layersPath(root: string): string {
   return `${root}/layers`;
 }

@@ -1,8 +1,10 @@
 import { type Stat, statIfAny } from "../linux/stat.ts";
-import { archivePath } from "./name.ts";
+import type { Tag } from "./index-file.ts";
+import { archiveName, archivePath } from "./name.ts";
 
-/** The image that the program itself carries, used where image/ has none of that name. */
-export const EMBEDDED_NAME = "busybox";
+/** The image that the program itself carries, used where nothing else has that name. */
+export const EMBEDDED_NAME = "docker.io/library/busybox:latest";
+const EMBEDDED = "embedded:";
 
 /** `sha256:…` of the embedded archive, put in by build.ts. */
 declare const BUSYBOX_ID: string | undefined;
@@ -18,15 +20,30 @@ export function sourceOf(stat: Stat): string {
   return `file:${devMajor}:${devMinor}:${ino}:${size}:${mtime}:${ctime}`;
 }
 
-/** Which archive `name` (a plain name) would come from now; undefined where there is none. */
-export function currentSource(root: string, name: string): string | undefined {
-  const stat = statIfAny(archivePath(root, name));
-  if (stat !== undefined) return sourceOf(stat);
-  const id = name === EMBEDDED_NAME ? embeddedId() : undefined;
-  return id === undefined ? undefined : `embedded:${id}`;
+/** The source of the embedded image of that id. */
+export function embeddedSource(id: string): string {
+  return EMBEDDED + id;
 }
 
-/** Whether there is an image of that plain name, be it the embedded one. */
-export function hasImage(root: string, name: string): boolean {
-  return currentSource(root, name) !== undefined;
+/** Whether a tag is of the embedded image, in this program or one before it. */
+export function isEmbedded(tag: Tag | undefined): boolean {
+  return tag?.from?.startsWith(EMBEDDED) === true;
+}
+
+/** The state of the archive in image/ that has that whole name; undefined where there is none. */
+export function archiveSource(root: string, full: string): string | undefined {
+  const name = archiveName(full);
+  const stat = name === undefined ? undefined : statIfAny(archivePath(root, name));
+  return stat && sourceOf(stat);
+}
+
+/**
+ * Whether a tag still says what its name stands for, `archive` being the present state of the archive of that name. A newer
+ * archive takes the name; one that was taken away took its image with it.
+ */
+export function isInStep(tag: Tag, archive: string | undefined): boolean {
+  if (archive !== undefined) return archive === (tag.from ?? tag.over);
+  if (!isEmbedded(tag)) return tag.from === undefined;
+  const id = embeddedId();
+  return id !== undefined && tag.from === embeddedSource(id);
 }

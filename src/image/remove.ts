@@ -1,100 +1,117 @@
+import { isErrno } from "../linux/errno.ts";
 import { EngineError } from "../linux/errors.ts";
-import { close, lock, O, open, rename, unlinkIfAny } from "../linux/file.ts";
-import { listFolder } from "../linux/folder.ts";
-import { exists } from "../linux/stat.ts";
+import { unlinkIfAny } from "../linux/file.ts";
+import { findId } from "./find.ts";
 import type { ImageUse } from "./image.ts";
-import { entryOf, readIndex, updateIndex } from "./index-file.ts";
+import { type Index, type OpenIndex, openIndex, readIndex, writeIndex } from "./index-file.ts";
 import { holdExclusive } from "./locks.ts";
-import { archivePath, imageName, layersPath, repositoryAndTag } from "./name.ts";
-import { currentSource } from "./origin.ts";
-import { dropTemporary, removeStale, type Temporary, temporaryPath } from "./temporary.ts";
+import { archiveName, archivePath, isArchiveName } from "./name.ts";
+import { archiveSource, EMBEDDED_NAME, embeddedId, isEmbedded, isInStep } from "./origin.ts";
+import { familiar, fullName } from "./reference.ts";
+import { removeId, removeName } from "./removal.ts";
+import { type Swept, takeUnreachable } from "./sweep.ts";
+import { dropTemporary, removeStale } from "./temporary.ts";
 
-/** See `removeUnusedLayers` in store.ts. */
-export function sweepLayers(root: string, run: string, inUse: () => ReadonlySet<string>): void {
-  const release = holdExclusive(run, "images");
-  let unused: Unused[];
+/** What was removed from the store: names of layers and digests of blobs. */
+export interface Removed {
+  readonly layers: readonly string[];
+  readonly blobs: readonly string[];
+}
+
+/**
+ * Changes the index, and removes what is no longer reached then. Waits for containers being made: not to be called while
+ * holding the images. What `change` throws leaves all as it was.
+ */
+export function changeAndSweep(
+  root: string,
+  run: string,
+  inUse: () => ReadonlySet<string>,
+  change: (index: OpenIndex, before: Index) => void,
+  everything = false,
+): Removed {
+  const releaseImages = holdExclusive(run, "images");
+  const releaseIndex = holdExclusive(run, "images-index");
+  let swept: Swept;
+  let written = false;
   try {
-    unused = takeUnused(root, run, inUse());
+    const before = readIndex(root);
+    const index = openIndex(before);
+    dropOutdated(root, index);
+    change(index, before);
+    written = writeIfRoom(root, index);
+    swept = takeUnreachable(root, index.images, inUse(), everything);
+    if (!written) {
+      for (const layer of swept.layers) dropTemporary(layer);
+      writeIndex(root, index);
+    }
   } finally {
-    release();
+    releaseIndex();
+    releaseImages();
   }
   // the slow part: nobody has to wait for it
-  for (const temporary of unused) dropTemporary(temporary);
+  if (written) for (const layer of swept.layers) dropTemporary(layer);
   removeStale(root, run);
+  return { layers: swept.layers.map(({ layer }) => layer), blobs: swept.blobs };
 }
 
-/** See `removeImage` in store.ts. */
+/** False where the disk is full: then something must go before the index can be written. */
+function writeIfRoom(root: string, index: OpenIndex): boolean {
+  try {
+    writeIndex(root, index);
+    return true;
+  } catch (error) {
+    if (isErrno(error, "ENOSPC", "EDQUOT")) return false;
+    throw error;
+  }
+}
+
+/** Names whose archive the user took away, or that a newer archive has. */
+function dropOutdated(root: string, index: OpenIndex): void {
+  for (const [full, tag] of index.tags) {
+    const archive = archiveSource(root, full);
+    if (tag.from !== undefined && archive === undefined && !isInStep(tag, archive)) index.tags.delete(full);
+  }
+}
+
+/** See `removeImage` in store.ts; the rules are those of Docker's `rmi`. */
 export function removeImageNow(root: string, run: string, reference: string, use: ImageUse): string[] {
-  const name = imageName(reference);
+  const full = fullName(reference);
   const said: string[] = [];
-  const release = holdExclusive(run, "images");
-  let unused: Unused[];
-  try {
-    const source = currentSource(root, name);
-    const entry = entryOf(readIndex(root), name);
-    const embedded = source?.startsWith("embedded:") === true;
-    if (source === undefined && entry === undefined)
-      throw new EngineError(`cannot remove image ${name}: No such image: ${name}`, 1);
-    if (embedded && entry === undefined)
-      throw new EngineError(`cannot remove image ${name}: it is a part of this program, and not unpacked`, 1);
-    const user = use.force === true ? undefined : use.usedBy(name);
-    if (user !== undefined)
-      throw new EngineError(`cannot remove image ${name}: conflict: container ${user} is using it`, 1);
-    // the archive first: while it is there the entry would come back. The index last: on a full disk it cannot be
-    // written before something is gone, and an entry without its layers does no harm
-    if (unlinkIfAny(archivePath(root, name)) || !embedded)
-      said.push(`Untagged: ${repositoryAndTag(name).join(":")}`);
-    unused = takeUnused(root, run, use.inUse(), name);
-    if (entry?.layers.some((layer) => unused.some((each) => each.layer === layer)))
-      said.push(`Deleted: ${entry.id}`);
-  } finally {
-    release();
-  }
-  for (const temporary of unused) dropTemporary(temporary);
-  forgetRemoved(root, run, name);
-  return said;
-}
-
-/** A layer on its way out: already under a temporary name. */
-interface Unused extends Temporary {
-  readonly layer: string;
-}
-
-/** Takes an image out of the index, unless it has come back meanwhile. */
-function forgetRemoved(root: string, run: string, name: string): void {
-  const release = holdExclusive(run, "images");
-  try {
-    const entry = entryOf(readIndex(root), name);
-    const there = entry?.layers.every((layer) => exists(`${layersPath(root)}/${layer}`));
-    const source = currentSource(root, name);
-    if (entry && !(there && source === entry.source)) updateIndex(root, run, name, undefined);
-  } finally {
-    release();
-  }
-}
-
-/** Takes the layers out of the way that are unused, or would be without `removed`. Only while the images are held exclusively. */
-function takeUnused(root: string, run: string, inUse: ReadonlySet<string>, removed?: string): Unused[] {
-  const used = new Set([...inUse].map((layer) => layer.slice(layer.lastIndexOf("/") + 1)));
-  for (const [name, entry] of Object.entries(readIndex(root))) {
-    if (name === removed) continue;
-    // the user took the archive away: that was the image
-    if (currentSource(root, name) === undefined) updateIndex(root, run, name, undefined);
-    else for (const layer of entry.layers) used.add(layer);
-  }
-  const unused: Unused[] = [];
-  for (const { name } of listFolder(layersPath(root))) {
-    if (name.startsWith(".") || used.has(name)) continue;
-    const layer = `${layersPath(root)}/${name}`;
-    const fd = open(layer, O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
-    // locked before it has a temporary name, or it would be taken for a stale one
-    if (!lock(fd, false)) {
-      close(fd);
-      continue;
+  let deleted: string | undefined;
+  const { layers } = changeAndSweep(root, run, use.inUse, (index, before) => {
+    const tag = index.tags.get(full);
+    const id = tag?.id ?? findId(root, before, reference);
+    if (id === undefined) return removeArchive(root, full, said, reference);
+    const byName = tag !== undefined || index.digests.has(full);
+    const { names, deletes } = byName ? removeName(index, id, full, use) : removeId(index, id, use);
+    for (const name of names) {
+      const embedded = isEmbedded(index.tags.get(name));
+      // the archive before the index: while it is there the name would come back
+      if (unlinkArchive(root, name) || !embedded) said.push(`Untagged: ${familiar(name)}`);
+      index.tags.delete(name);
+      index.digests.delete(name);
     }
-    const path = temporaryPath(root);
-    rename(layer, path);
-    unused.push({ path, fd, layer: name });
-  }
-  return unused;
+    if (!deletes) return;
+    index.images.delete(id);
+    deleted = id;
+  });
+  if (deleted !== undefined) said.push(`Deleted: ${deleted}`);
+  const gone = layers.map((layer) => `sha256:${layer}`).filter((layer) => layer !== deleted);
+  return [...said, ...gone.map((layer) => `Deleted: ${layer}`)];
+}
+
+/** An image of which there is no more than an archive, not unpacked yet. */
+function removeArchive(root: string, full: string, said: string[], reference: string): void {
+  if (unlinkArchive(root, full)) said.push(`Untagged: ${familiar(full)}`);
+  else if (full === EMBEDDED_NAME && embeddedId() !== undefined)
+    throw new EngineError(
+      `cannot remove image ${reference}: it is a part of this program, and not unpacked`,
+      1,
+    );
+  else throw new EngineError(`No such image: ${reference}`, 1);
+}
+
+function unlinkArchive(root: string, full: string): boolean {
+  const name = archiveName(full);
+  return name !== undefined && isArchiveName(name) && unlinkIfAny(archivePath(root, name));
 }

@@ -1,30 +1,40 @@
 import { isErrno, SysError } from "../linux/errno.ts";
 import { EngineError } from "../linux/errors.ts";
 import { chmod, close, O, open, rename } from "../linux/file.ts";
-import { exists, fstat, isRegular, type Stat } from "../linux/stat.ts";
+import { fstat, isRegular, type Stat } from "../linux/stat.ts";
 import { syncFilesystem } from "../linux/tree.ts";
 import { configOf } from "./config-comment.ts";
-import { findImage, toImage } from "./find.ts";
+import { findImage, hasLayers, toImage } from "./find.ts";
 import type { Image } from "./image.ts";
-import { entryOf, type IndexEntry, readIndex, updateIndex } from "./index-file.ts";
+import { type ImageEntry, own, readIndex, updateIndex } from "./index-file.ts";
 import { timeText } from "./list.ts";
 import { holdExclusive, holdImages } from "./locks.ts";
-import { archivePath, layersPath } from "./name.ts";
-import { EMBEDDED_NAME, embeddedId, sourceOf } from "./origin.ts";
+import { archiveName, archivePath, isArchiveName, layersPath } from "./name.ts";
+import { EMBEDDED_NAME, embeddedId, embeddedSource, sourceOf } from "./origin.ts";
 import { ArchiveError } from "./tar/archive-error.ts";
 import { dropTemporary, makeTemporary, removeStale, type Temporary } from "./temporary.ts";
 
-/** The slow way of `resolveImage`: unpacks the archive of `name` (a plain name), or waits for who does. */
-export async function unpackImage(root: string, run: string, name: string): Promise<Image> {
+/**
+ * Unpacks the archive of that whole name, or the embedded one, or waits for who does. Undefined where there is neither.
+ * Throws EngineError where the archive is refused.
+ */
+export async function unpackImage(root: string, run: string, full: string): Promise<Image | undefined> {
+  const name = archiveName(full);
+  if (name === undefined || !isArchiveName(name)) return undefined;
   const releaseImages = holdImages(run);
   const releaseName = holdExclusive(run, `image-${name}`);
   try {
-    const found = findImage(root, name);
+    const found = findImage(root, full);
     if (found !== undefined) return found;
     removeStale(root, run);
-    const entry = await makeEntry(root, run, name);
-    updateIndex(root, run, name, entry);
-    return toImage(root, name, entry);
+    const made = await makeEntry(root, run, full, name);
+    if (made === undefined) return undefined;
+    const { id, entry, source } = made;
+    updateIndex(root, run, ({ images, tags }) => {
+      images.set(id, entry);
+      tags.set(full, { id, from: source });
+    });
+    return toImage(root, id, entry);
   } catch (error) {
     throw explained(error, name);
   } finally {
@@ -33,7 +43,14 @@ export async function unpackImage(root: string, run: string, name: string): Prom
   }
 }
 
-async function makeEntry(root: string, run: string, name: string): Promise<IndexEntry> {
+/** An image that was just unpacked, and from which state of what. */
+interface Made {
+  readonly id: string;
+  readonly entry: ImageEntry;
+  readonly source: string;
+}
+
+async function makeEntry(root: string, run: string, full: string, name: string): Promise<Made | undefined> {
   const path = archivePath(root, name);
   let fd: number;
   try {
@@ -41,10 +58,10 @@ async function makeEntry(root: string, run: string, name: string): Promise<Index
     fd = open(path, O.RDONLY | O.NONBLOCK | O.NOCTTY);
   } catch (error) {
     if (!isErrno(error, "ENOENT")) throw error;
-    return await fromEmbedded(root, run, name);
+    return full === EMBEDDED_NAME ? await fromEmbedded(root, run) : undefined;
   }
   try {
-    return await fromFile(root, run, name, fd);
+    return await fromFile(root, run, full, fd);
   } finally {
     close(fd);
   }
@@ -53,12 +70,11 @@ async function makeEntry(root: string, run: string, name: string): Promise<Index
 /** An archive of so many bytes is unpacked faster by compiled code, compiling included. */
 const WORTH_COMPILING = 4 << 20;
 
-async function fromFile(root: string, run: string, name: string, fd: number): Promise<IndexEntry> {
+async function fromFile(root: string, run: string, full: string, fd: number): Promise<Made> {
   const stat = settledStat(fd);
   if (!isRegular(stat)) throw new ArchiveError("it is not a regular file");
-  const known = entryOf(readIndex(root), name);
-  if (known !== undefined && (await sameContent(root, known, fd)))
-    return { ...known, source: sourceOf(stat) };
+  const known = await sameContent(root, full, fd);
+  if (known !== undefined) return { ...known, source: sourceOf(stat) };
   const { openSource } = await import("./tar/source.ts");
   // thousands of members are worth compiled code; the executable starts with a policy for short commands
   if (stat.size >= WORTH_COMPILING) Bun.unsafe.setJITPolicy(1);
@@ -79,12 +95,9 @@ function sameContentAs(before: Stat, now: Stat): boolean {
   return before.size === now.size && before.mtime === now.mtime;
 }
 
-async function fromEmbedded(root: string, run: string, name: string): Promise<IndexEntry> {
-  const id = name === EMBEDDED_NAME ? embeddedId() : undefined;
-  if (id === undefined)
-    throw new EngineError(
-      `Unable to find image '${name}' locally: put its root file system into ${archivePath(root, name)}`,
-    );
+async function fromEmbedded(root: string, run: string): Promise<Made | undefined> {
+  const id = embeddedId();
+  if (id === undefined) return undefined;
   const { embeddedArchive } = await import("./embedded.ts");
   const tar = embeddedArchive();
   async function* pieces(): AsyncGenerator<Uint8Array> {
@@ -93,7 +106,7 @@ async function fromEmbedded(root: string, run: string, name: string): Promise<In
   return await unpackInto(root, run, {
     pieces: pieces(),
     digest: () => id.replace("sha256:", ""),
-    source: `embedded:${id}`,
+    source: embeddedSource(id),
   });
 }
 
@@ -106,7 +119,7 @@ interface Archive {
   readonly created?: string;
 }
 
-async function unpackInto(root: string, run: string, archive: Archive): Promise<IndexEntry> {
+async function unpackInto(root: string, run: string, archive: Archive): Promise<Made> {
   const { unpackTar } = await import("./tar/unpack.ts");
   const temporary = makeTemporary(root, run);
   try {
@@ -115,13 +128,11 @@ async function unpackInto(root: string, run: string, archive: Archive): Promise<
     const { size, newest, comment } = await unpackTar(archive.pieces, temporary.fd);
     const digest = archive.digest();
     publish(root, temporary, digest);
+    const created = archive.created ?? timeText(newest);
     return {
       id: `sha256:${digest}`,
-      layers: [digest],
-      size,
-      created: archive.created ?? timeText(newest),
+      entry: { layers: [digest], size, created, config: configOf(comment) },
       source: archive.source,
-      config: configOf(comment),
     };
   } catch (error) {
     dropTemporary(temporary);
@@ -142,13 +153,21 @@ function publish(root: string, temporary: Temporary, digest: string): void {
   }
 }
 
-/** Whether the archive is one that was only touched or copied: then its layer need not be made again. */
-async function sameContent(root: string, known: IndexEntry, fd: number): Promise<boolean> {
-  if (!known.layers.every((layer) => exists(`${layersPath(root)}/${layer}`))) return false;
+/** What the archive was unpacked to before, where it was only touched or copied: its layer need not be made again. */
+async function sameContent(
+  root: string,
+  full: string,
+  fd: number,
+): Promise<Omit<Made, "source"> | undefined> {
+  const index = readIndex(root);
+  const id = own(index.tags, full)?.id;
+  const entry = id === undefined ? undefined : own(index.images, id);
+  if (id === undefined || entry === undefined || entry.manifest !== undefined || !hasLayers(root, entry))
+    return undefined;
   const { digestOf } = await import("./tar/source.ts");
   const copy = open(`/proc/self/fd/${fd}`, O.RDONLY);
   try {
-    return `sha256:${digestOf(copy)}` === known.id;
+    return `sha256:${digestOf(copy)}` === id ? { id, entry } : undefined;
   } finally {
     close(copy);
   }

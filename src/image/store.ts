@@ -1,13 +1,15 @@
+import { EngineError } from "../linux/errors.ts";
 import { findImage } from "./find.ts";
 import type { Image, ImageUse } from "./image.ts";
-import { imageName } from "./name.ts";
+import { archiveName, archivePath, isArchiveName } from "./name.ts";
+import { canonical, fullName, parseReference } from "./reference.ts";
 
 export { findImage } from "./find.ts";
-export type { Image, ImageConfig, ImageUse } from "./image.ts";
+export type { Image, ImageConfig, ImageUse, ImageUser } from "./image.ts";
 export { hasUnlistedLayers, type ListedImage, listImages } from "./list.ts";
 export { holdImages, withImagesShared } from "./locks.ts";
-export { archivePath, imageName, isListedUnder, repositoryAndTag } from "./name.ts";
-export { EMBEDDED_NAME, hasImage } from "./origin.ts";
+export { archiveName, archivePath, isArchiveName } from "./name.ts";
+export { familiar, fullName, splitFull } from "./reference.ts";
 
 /**
  * The image that `reference` names, unpacked now where it must be. Any number of processes may ask at once: one
@@ -17,26 +19,30 @@ export async function resolveImage(root: string, run: string, reference: string)
   const found = findImage(root, reference);
   if (found !== undefined) return found;
   const { unpackImage } = await import("./resolve.ts");
-  return unpackImage(root, run, imageName(reference));
+  // the archives of old may have names that no registry would take
+  const unpacked = await unpackImage(root, run, fullName(reference));
+  if (unpacked !== undefined) return unpacked;
+  throw new EngineError(`Unable to find image '${reference}' locally`);
 }
 
 /**
- * Removes the unpacked layers that neither the index nor any container uses, and what killed processes left.
- * `inUse` is asked, for the folder names (or paths) of the layers of all containers, when no container can be made
+ * Removes the unpacked layers and the blobs that neither the index nor any container reaches, and what killed processes
+ * left. `inUse` is asked, for the folder names (or paths) of the layers of all containers, when no container can be made
  * any more. Waits for containers being made: not to be called while holding the images.
  */
-export async function removeUnusedLayers(
+export async function removeUnreachable(
   root: string,
   run: string,
   inUse: () => ReadonlySet<string>,
 ): Promise<void> {
-  const { sweepLayers } = await import("./remove.ts");
-  sweepLayers(root, run, inUse);
+  const { changeAndSweep } = await import("./remove.ts");
+  changeAndSweep(root, run, inUse, () => {});
 }
 
 /**
- * Removes an image: its archive in image/, its entry, and its layers where no container uses them. Returns what Docker
- * prints: `Untagged: NAME`, `Deleted: sha256:…`. The embedded busybox stays; only its unpacked layer goes.
+ * Removes an image, or one of its names: its archive in image/, its entry, and its layers where no container uses them.
+ * Returns what Docker prints: `Untagged: NAME`, `Deleted: sha256:…`. The embedded busybox stays; only its unpacked layer
+ * goes. Throws EngineError where there is none, or it is in use.
  */
 export async function removeImage(
   root: string,

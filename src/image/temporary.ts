@@ -4,7 +4,8 @@ import { listFolder, removeTree } from "../linux/folder.ts";
 import { holdExclusive } from "./locks.ts";
 import { layersPath } from "./name.ts";
 
-const PREFIX = ".tmp-";
+/** How the names of folders begin that are no layers (yet, or any more). */
+export const TEMPORARY = ".tmp-";
 
 /** A folder beside the layers, for a tree that is being made or removed. It is ours while `fd` holds its lock. */
 export interface Temporary {
@@ -20,7 +21,7 @@ export function makeLayersFolder(root: string): void {
 
 /** A name for a temporary folder that nobody else has. */
 export function temporaryPath(root: string): string {
-  return `${layersPath(root)}/${PREFIX}${crypto.randomUUID()}`;
+  return `${layersPath(root)}/${TEMPORARY}${crypto.randomUUID()}`;
 }
 
 /** A new locked temporary folder (mode 0755). The index lock keeps it from being taken for a stale one meanwhile. */
@@ -53,7 +54,7 @@ export function removeStale(root: string, run: string): void {
     for (const { name } of listFolder(root))
       if (name.startsWith(".images.json.")) unlinkIfAny(`${root}/${name}`);
     for (const { name } of listFolder(layersPath(root))) {
-      if (!name.startsWith(PREFIX)) continue;
+      if (!name.startsWith(TEMPORARY)) continue;
       const path = `${layersPath(root)}/${name}`;
       const fd = openIfAny(path);
       if (fd === undefined) continue;
