@@ -2,7 +2,7 @@ import { isErrno, SysError } from "../linux/errno.ts";
 import { EngineError } from "../linux/errors.ts";
 import { close, fsync, O, open, renameNew, syncFolder, unlinkIfAny } from "../linux/file.ts";
 import { exists } from "../linux/stat.ts";
-import { byteName, linkDescriptor } from "../linux/tree.ts";
+import { linkDescriptor } from "../linux/tree.ts";
 import { TarOutput } from "./tar/output.ts";
 import { TreeReader } from "./tar/tree-reader.ts";
 
@@ -19,10 +19,8 @@ export function packTree(root: number | string, out: string, comment?: string): 
   const fd = typeof root === "number" ? root : open(root, O.RDONLY | O.DIRECTORY);
   try {
     aside = openAside(folder);
-    const output = new TarOutput(aside.fd);
-    if (comment !== undefined) output.comment(byteName(comment));
-    const size = new TreeReader(output).read(fd);
-    output.end();
+    const reader = new TreeReader(comment === undefined ? {} : { comment });
+    const size = new TarOutput(aside.fd).take(reader.read(fd));
     fsync(aside.fd);
     publish(aside, out);
     syncFolder(folder);
