@@ -59,3 +59,11 @@ export function openPty(devpts: number): Pty {
     throw error;
   }
 }
+
+/** The window of the terminal behind `fd` (ioctl_tty(2), TIOCGWINSZ); undefined where it has none, or does not know it. */
+export function windowSize(fd: number): { readonly columns: number; readonly rows: number } | undefined {
+  const size = new Uint16Array(4);
+  if (libc().ioctl(fd, TIOCGWINSZ, new Uint8Array(size.buffer)) !== 0) return undefined;
+  const [rows = 0, columns = 0] = size;
+  return rows === 0 || columns === 0 ? undefined : { columns, rows };
+}
