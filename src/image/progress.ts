@@ -25,3 +25,6 @@ export interface Progress {
   /** Ends what is shown, be it finished or not, with the cursor below it; to be called in `finally`. */
   end(): void;
 }
+
+/** Tells nobody. */
+export const SILENT: Progress = { line: () => {}, layer: () => {}, end: () => {} };

@@ -1,0 +1,162 @@
+import { extract, type Header } from "tar-stream";
+import { EngineError } from "../../linux/errors.ts";
+import { close } from "../../linux/file.ts";
+import { type HeldBlob, newBlob, putBlob } from "../blob-writer.ts";
+import { holdBlob } from "../blobs.ts";
+import { ArchiveError } from "../tar/archive-error.ts";
+import { openSource } from "../tar/source.ts";
+import { type ArchiveFiles, missing, plainName } from "./files.ts";
+
+/** An archive of images has a few files for each layer; what has more than this is something else. */
+const MOST_MEMBERS = 50_000;
+/** Files up to this many bytes are kept in memory, all of them together up to that many. */
+const SMALL = 1 << 20;
+const MOST_SMALL = 48 << 20;
+/** Of the others each takes a descriptor. */
+const MOST_LARGE = 800;
+const MOST_LINKS = 8;
+
+/**
+ * The files of an archive that is read once from its beginning to its end, be it from a pipe: each becomes a blob of the
+ * store, as which of them are layers is told at the end only. Throws EngineError where it is no tar, or cut short.
+ */
+export async function spoolArchive(root: string, fd: number): Promise<ArchiveFiles> {
+  const spool = new Spool(root);
+  try {
+    await spool.take(fd);
+    return spool;
+  } catch (error) {
+    spool.close();
+    if (error instanceof ArchiveError || isTarError(error))
+      throw new EngineError(`cannot read the archive: ${(error as Error).message}`, 125, { cause: error });
+    throw error;
+  }
+}
+
+function isTarError(error: unknown): boolean {
+  return error instanceof Error && error.name === "Error" && /tar|end of data/i.test(error.message);
+}
+
+class Spool implements ArchiveFiles {
+  /** Documents and small layers are kept in memory: an archive has many of them. */
+  readonly #small = new Map<string, Uint8Array>();
+  readonly #large = new Map<string, HeldBlob>();
+  /** Links, with which older Dockers save layers that several images share. */
+  readonly #links = new Map<string, string>();
+  #bytes = 0;
+
+  constructor(readonly root: string) {}
+
+  async take(fd: number): Promise<void> {
+    const source = openSource(fd);
+    const reader = extract();
+    const feed = async (): Promise<void> => {
+      for await (const piece of source.pieces) {
+        if (reader.destroyed) return;
+        if (!reader.write(piece)) await settled(reader, ["drain", "close"]);
+      }
+      reader.end();
+    };
+    const fed = feed().catch((error: unknown) =>
+      reader.destroy(error instanceof Error ? error : new Error(String(error))),
+    );
+    for await (const entry of reader) {
+      await this.#member(entry.header, entry as AsyncIterable<Uint8Array>);
+      entry.resume();
+    }
+    await fed;
+  }
+
+  async #member(header: Header, content: AsyncIterable<Uint8Array>): Promise<void> {
+    const { name, type, linkname, size = 0 } = header;
+    const key = plainName(name);
+    if (this.#small.size + this.#links.size + this.#large.size >= MOST_MEMBERS) throw notImage("it has too many members");
+    if (type === "symlink") this.#links.set(key, plainName(`${key}/../${linkname ?? ""}`));
+    else if (type === "link") this.#links.set(key, plainName(linkname ?? ""));
+    else if (type !== "file" && type !== "contiguous-file") return;
+    else if (size <= SMALL) await this.#keep(key, size, content);
+    else await this.#store(key, size, content);
+  }
+
+  async #keep(key: string, size: number, content: AsyncIterable<Uint8Array>): Promise<void> {
+    this.#bytes += size;
+    if (this.#bytes > MOST_SMALL) throw notImage("it has too many small files");
+    const bytes = new Uint8Array(size);
+    let at = 0;
+    for await (const piece of content) {
+      bytes.set(piece, at);
+      at += piece.length;
+    }
+    if (at !== size) throw new ArchiveError("it is cut short");
+    this.#small.set(key, bytes);
+  }
+
+  async #store(key: string, size: number, content: AsyncIterable<Uint8Array>): Promise<void> {
+    if (this.#large.size >= MOST_LARGE) throw notImage("it has too many large files");
+    const writer = newBlob(this.root);
+    try {
+      for await (const piece of content) writer.write(piece);
+      if (writer.offset !== size) throw new ArchiveError("it is cut short");
+      const blob = writer.finish();
+      if (blob === undefined) throw new ArchiveError("a member could not be stored");
+      const before = this.#large.get(key);
+      if (before !== undefined) close(before.fd);
+      this.#large.set(key, blob);
+    } catch (error) {
+      writer.abandon();
+      throw error;
+    }
+  }
+
+  #find(name: string): Uint8Array | HeldBlob | undefined {
+    let key: string | undefined = plainName(name);
+    for (let hops = 0; hops < MOST_LINKS && key !== undefined; hops++) {
+      const found = this.#small.get(key) ?? this.#large.get(key);
+      if (found !== undefined) return found;
+      key = this.#links.get(key);
+    }
+    return undefined;
+  }
+
+  has(name: string): boolean {
+    return this.#find(name) !== undefined;
+  }
+
+  read(name: string): Uint8Array {
+    const found = this.#find(name);
+    if (found === undefined) throw missing(name);
+    if (found instanceof Uint8Array) return found;
+    throw new EngineError(`cannot read the archive: ${JSON.stringify(name)} is too long for a document`);
+  }
+
+  bring(name: string): HeldBlob {
+    const found = this.#find(name);
+    if (found === undefined) throw missing(name);
+    if (found instanceof Uint8Array) return putBlob(this.root, found);
+    const fd = holdBlob(this.root, found.digest);
+    if (fd === undefined) throw missing(name);
+    return { digest: found.digest, fd };
+  }
+
+  close(): void {
+    for (const { fd } of this.#large.values()) close(fd);
+    this.#large.clear();
+  }
+}
+
+function notImage(why: string): EngineError {
+  return new EngineError(
+    `it is no archive of images: ${why}; 'mydocker import' takes the archive of a root file system`,
+  );
+}
+
+/** Resolves at the first of these events. */
+function settled(emitter: NodeJS.EventEmitter, events: readonly string[]): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      for (const event of events) emitter.off(event, done);
+      resolve();
+    };
+    for (const event of events) emitter.on(event, done);
+  });
+}

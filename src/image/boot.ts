@@ -1,0 +1,17 @@
+import { mkdirAll, readTextIfAny, writeFileAtomic } from "../linux/file.ts";
+import { bootId } from "../linux/process.ts";
+import type { Store } from "./install.ts";
+import { changeAndSweep } from "./remove.ts";
+
+/**
+ * What lies in the store without being reached was perhaps never written out before the machine lost power; within one boot it
+ * is whole, by the locks and renames with which it came there. So before anything is taken from the store for the first time
+ * after a boot, all of that goes.
+ */
+export function sweepOnceABoot({ root, run, inUse }: Store): void {
+  const mark = `${run}/.locks/swept`;
+  if (readTextIfAny(mark) === bootId()) return;
+  changeAndSweep(root, run, inUse, () => {});
+  mkdirAll(`${run}/.locks`, 0o700);
+  writeFileAtomic(mark, bootId(), false);
+}

@@ -1,0 +1,156 @@
+import { EngineError } from "../linux/errors.ts";
+import { close } from "../linux/file.ts";
+import { type BlobWriter, wantBlob } from "./blob-writer.ts";
+import { readBlob } from "./blobs.ts";
+import { sweepOnceABoot } from "./boot.ts";
+import {
+  type Descriptor,
+  isList,
+  mediaTypeOf,
+  parseDocument,
+  parseList,
+  parseManifest,
+  parseObject,
+} from "./document.ts";
+import { type ImageSource, installImage, nameImage, type Store } from "./install.ts";
+import { readIndex, own } from "./index-file.ts";
+import { fitsPlatform, hostPlatform, type Platform, platformText, selectPlatform } from "./platform.ts";
+import type { Progress } from "./progress.ts";
+import { canonical, familiar, type Reference, repositoryOf } from "./reference.ts";
+import { openRegistry, type Registry } from "./registry/client.ts";
+import { fetchBlob } from "./registry/download.ts";
+
+/** How an image is to be pulled. */
+export interface PullOptions {
+  readonly platform?: Platform;
+  readonly progress: Progress;
+  readonly signal?: AbortSignal;
+}
+
+/** What was pulled. */
+export interface Pulled {
+  readonly id: string;
+  /** That of the manifest, or list of manifests, in the registry. */
+  readonly digest: string;
+}
+
+/**
+ * Pulls an image from its registry (OCI distribution-spec, "Pull"): every byte is verified before it is used, and the name is
+ * given when all of it is on disk. Throws EngineError where it cannot be had; what was brought by then helps the next try.
+ */
+export async function pullImage(store: Store, reference: Reference, options: PullOptions): Promise<Pulled> {
+  const { progress, signal } = options;
+  const { path, tag, digest: wanted } = reference;
+  sweepOnceABoot(store);
+  const registry = await openRegistry(reference.domain, signal === undefined ? {} : { signal });
+  progress.line(`${wanted ?? tag}: Pulling from ${familiar(repositoryOf(reference)) === path ? path : path}`);
+  const top = await registry.manifest(path, wanted ?? tag ?? "latest");
+  const source = await readSource(store, registry, path, top, options);
+  const installed = await installImage(
+    store,
+    source,
+    (layer, stop) => download(store.root, registry, path, layer, progress, stop),
+    progress,
+    signal,
+  );
+  try {
+    const known = own(readIndex(store.root).tags, canonical(reference))?.id;
+    const name = `${repositoryOf(reference)}@${top.digest}`;
+    nameImage(store, installed, {
+      tags: wanted === undefined ? [canonical(reference)] : [],
+      digests: [name],
+    });
+    progress.line(`Digest: ${top.digest}`);
+    const what = known === installed.id ? "Image is up to date" : "Downloaded newer image";
+    progress.line(`Status: ${what} for ${familiar(canonical(reference))}`);
+    return { id: installed.id, digest: top.digest };
+  } finally {
+    installed.release();
+  }
+}
+
+type Answer = Awaited<ReturnType<Registry["manifest"]>>;
+
+/** The manifest and the configuration that a registry's answer leads to. */
+async function readSource(
+  store: Store,
+  registry: Registry,
+  repository: string,
+  top: Answer,
+  { platform, progress, signal }: PullOptions,
+): Promise<ImageSource> {
+  const wanted = platform ?? hostPlatform();
+  let answer = top;
+  if (isList(mediaTypeOf(parseObject(top.bytes, "manifest"), top.mediaType)))
+    answer = await registry.manifest(repository, selectPlatform(parseList(top.bytes), wanted).digest);
+  const manifest = parseManifest(answer.bytes, answer.mediaType);
+  const config = await download(store.root, registry, repository, manifest.config, undefined, signal);
+  try {
+    const documentBytes = readBlob(store.root, manifest.config.digest);
+    const document = parseDocument(documentBytes);
+    if (!fitsPlatform(document, wanted)) {
+      const { os, architecture } = document;
+      const found = platformText({ os, architecture });
+      const what = `the image's platform (${found}) does not match`;
+      if (platform !== undefined) throw new EngineError(`${what} the one asked for (${platformText(wanted)})`);
+      progress.line(`WARNING: ${what} this host's (${platformText(wanted)})`);
+    }
+    return { manifest, manifestBytes: answer.bytes, document, documentBytes };
+  } finally {
+    close(config);
+  }
+}
+
+/** How often a blob is fetched whole before its digest is taken for wrong at the registry. */
+const ATTEMPTS = 2;
+
+/** Brings a blob into the store, unless it is there or another process brings it; returns what keeps it. */
+async function download(
+  root: string,
+  registry: Registry,
+  repository: string,
+  { digest, size }: Descriptor,
+  progress: Progress | undefined,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  const writer = await wantBlob(root, digest, signal);
+  if (typeof writer === "number") {
+    progress?.layer(digest, "downloaded", size, size);
+    return writer;
+  }
+  try {
+    if (writer.offset > size) writer.reset();
+    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+      await fetchBlob(registry, repository, { digest, size }, sinkOf(writer), {
+        ...(signal !== undefined && { signal }),
+        progress: (at) => progress?.layer(digest, "downloading", at, size),
+      });
+      progress?.layer(digest, "verifying");
+      const done = writer.finish(digest);
+      if (done === undefined) continue;
+      progress?.layer(digest, "downloaded", size, size);
+      return done.fd;
+    }
+  } catch (error) {
+    writer.leave();
+    throw error;
+  }
+  writer.abandon();
+  throw new EngineError(
+    `filesystem layer verification failed for digest ${digest}: the registry sends other bytes than the image names`,
+  );
+}
+
+function sinkOf(writer: BlobWriter): {
+  readonly offset: number;
+  write(piece: Uint8Array): void;
+  reset(): void;
+} {
+  return {
+    get offset() {
+      return writer.offset;
+    },
+    write: (piece) => writer.write(piece),
+    reset: () => writer.reset(),
+  };
+}
