@@ -64,10 +64,13 @@ export function openName(dirfd: number, name: string, flags: number, mode = 0): 
   }
 }
 
-/** openat2(2) of a folder below `dirfd`: links that lead outside of it answer EXDEV (RESOLVE_BENEATH). */
-export function openFolderBeneath(dirfd: number, path: string): number {
+/**
+ * openat2(2) of a folder below `dirfd`, with O_PATH. By default links that lead outside of it answer EXDEV (RESOLVE_BENEATH);
+ * `resolve` says otherwise.
+ */
+export function openFolderBeneath(dirfd: number, path: string, resolve: number = RESOLVE.BENEATH): number {
   const flags = BigInt(O.PATH | O.DIRECTORY | O.CLOEXEC);
-  const how = new BigUint64Array([flags, 0n, BigInt(RESOLVE.BENEATH | RESOLVE.NO_MAGICLINKS)]);
+  const how = new BigUint64Array([flags, 0n, BigInt(resolve | RESOLVE.NO_MAGICLINKS)]);
   for (;;) {
     const fd = syscall(SYS.openat2, dirfd, bytes(path), how, 24);
     if (fd >= 0) return fd;
@@ -198,6 +201,16 @@ export function statName(dirfd: number, name: string): Member {
     file: `${word(136)}:${word(140)}:${statView.getBigUint64(32, true)}`,
     mount: (word(0) & STATX_MNT_ID) === 0 ? 0n : statView.getBigUint64(144, true),
   };
+}
+
+/** The same, or undefined where there is nothing of that name. */
+export function statIfAny(dirfd: number, name: string): Member | undefined {
+  try {
+    return statName(dirfd, name);
+  } catch (error) {
+    if (error instanceof SysError && error.code === "ENOENT") return undefined;
+    throw error;
+  }
 }
 
 /** The names in an open folder, without `.` and `..`, in byte order. */

@@ -9,6 +9,8 @@ const libc = library({
   fgetxattr: "ippll",
   fsetxattr: "ipplii",
   flistxattr: "ipll",
+  lremovexattr: "ppi",
+  fremovexattr: "ipi",
 });
 
 /** XATTR_SIZE_MAX and XATTR_LIST_MAX (xattr(7)). */
@@ -59,6 +61,19 @@ export function readXattrs(target: Target): [string, string][] {
   return found;
 }
 
+/** The value of one extended attribute, or undefined where the file has none of that name. */
+export function readXattr(target: Target, name: string): string | undefined {
+  values ??= Buffer.alloc(MAX);
+  const key = cbytes(name);
+  const size =
+    typeof target === "number"
+      ? libc().fgetxattr(target, key, values, MAX)
+      : libc().lgetxattr(place(target), key, values, MAX);
+  if (size < 0 && ["ENODATA", "EOPNOTSUPP"].includes(errnoName(errno()))) return undefined;
+  check(size, "getxattr", `${readable(name)} of ${describe(target)}`);
+  return values.toString("latin1", 0, size);
+}
+
 /** Sets one extended attribute; name and value are byte strings. */
 export function writeXattr(target: Target, name: string, value: string): void {
   // an empty array has no address, and the kernel wants one even for length 0
@@ -69,4 +84,13 @@ export function writeXattr(target: Target, name: string, value: string): void {
       ? libc().fsetxattr(target, key, memory, value.length, 0)
       : libc().lsetxattr(place(target), key, memory, value.length, 0);
   check(result, "setxattr", `${readable(name)} of ${describe(target)}`);
+}
+
+/** Removes one extended attribute, if the file has it. */
+export function removeXattr(target: Target, name: string): void {
+  const key = cbytes(name);
+  const result =
+    typeof target === "number" ? libc().fremovexattr(target, key) : libc().lremovexattr(place(target), key);
+  if (result < 0 && errnoName(errno()) === "ENODATA") return;
+  check(result, "removexattr", `${readable(name)} of ${describe(target)}`);
 }

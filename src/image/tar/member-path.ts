@@ -3,13 +3,14 @@ import { ArchiveError } from "./archive-error.ts";
 
 /**
  * The name of an archive's member (bytes as characters), made plain: no `./`, no doubled or trailing slash;
- * empty for the root itself. Throws ArchiveError for a name that is absolute, empty, has `..` or a NUL.
+ * empty for the root itself. Throws ArchiveError for a name that is empty, has `..` or a NUL, and for an absolute one
+ * unless `absolute`: it is then taken as one below the root, as Docker and GNU tar do.
  */
-export function memberPath(name: string, what: string): string {
+export function memberPath(name: string, what: string, absolute = false): string {
   const say = (reason: string): ArchiveError =>
-    new ArchiveError(`the ${what} ${JSON.stringify(readable(name))} ${reason}`);
+    new ArchiveError(`the ${what} ${JSON.stringify(readable(name.slice(0, 200)))} ${reason}`);
   if (name === "") throw new ArchiveError(`a ${what} is empty`);
-  if (name.startsWith("/")) throw say("is absolute");
+  if (name.startsWith("/") && !absolute) throw say("is absolute");
   if (name.includes("\0")) throw say("has a NUL byte");
   // most names need no work: this is called once for each member
   if (!/(^|\/)(\.{0,2})(\/|$)/.test(name)) return name;
@@ -22,4 +23,9 @@ export function memberPath(name: string, what: string): string {
 export function splitPath(path: string): [folder: string, last: string] {
   const slash = path.lastIndexOf("/");
   return slash < 0 ? ["", path] : [path.slice(0, slash), path.slice(slash + 1)];
+}
+
+/** The path of `name` in `folder`, which is empty for the root. */
+export function joinPath(folder: string, name: string): string {
+  return folder === "" ? name : `${folder}/${name}`;
 }

@@ -1,5 +1,6 @@
 import { pread, read } from "../../linux/file.ts";
 import { ArchiveError } from "./archive-error.ts";
+import { ZstdFrames } from "./zstd-frames.ts";
 
 /** What is read, and handed to the decompressor, at a time. */
 const PIECE = 256 << 10;
@@ -8,27 +9,77 @@ const OUTPUT = 1 << 20;
 /** How far the decompressor may be ahead of the writing of files, on either side of it. */
 const AHEAD = 4 << 20;
 
-/** An archive being read: the plain tar in pieces, and the digest of all bytes as they are stored. */
+/** An archive being read. Both digests are hex SHA-256, to be asked when `pieces` has come to its end. */
 export interface Source {
+  /** The plain tar. */
   readonly pieces: AsyncIterable<Uint8Array>;
-  /** Hex SHA-256; to be asked when `pieces` has come to its end. */
+  /** Of all bytes as they are stored. */
   digest(): string;
+  /** Of the plain tar, with what may follow its end: a layer's diff id. Only where it was asked for. */
+  diffId(): string;
 }
 
-/** Reads the file open on `fd`, from its start; whether it is compressed (gzip, zstd) is told by its first bytes. */
-export function openSource(fd: number): Source {
-  const hash = new Bun.CryptoHasher("sha256");
-  const raw = readPieces(fd, hash);
-  const start = new Uint8Array(4);
-  pread(fd, start, 0);
-  const magic = Buffer.from(start.buffer).toString("hex");
-  let kind: "gzip" | "zstd" | undefined;
-  if (magic.startsWith("1f8b")) kind = "gzip";
-  if (magic === "28b52ffd") kind = "zstd";
+/** Where an archive lies within a larger file, in bytes. */
+export interface Range {
+  readonly start: number;
+  readonly length: number;
+}
+
+/**
+ * Reads the file open on `fd`, or a range of it; whether it is compressed (gzip, RFC 1952, or zstd, RFC 8878, with any
+ * number of members or frames) is told by its first bytes. Reading `pieces` throws ArchiveError where it is cut short or
+ * damaged, and for compressions that are not supported. Without `hashPlain` no diff id is made, which costs time.
+ */
+export function openSource(fd: number, range: Range = WHOLE, hashPlain = true): Source {
+  const stored = new Digest();
+  const raw = readPieces(fd, range, stored);
+  const kind = compressionOf(fd, range);
+  if (kind === "plain") return { pieces: plain(raw), digest: () => stored.hex(), diffId: () => stored.hex() };
+  const content = new Digest();
+  const pieces = decompressed(raw, kind);
   return {
-    pieces: kind === undefined ? plain(raw) : decompressed(raw, kind),
-    digest: () => hash.digest("hex"),
+    pieces: hashPlain ? hashed(pieces, content) : pieces,
+    digest: () => stored.hex(),
+    diffId: () => content.hex(),
   };
+}
+
+const WHOLE: Range = { start: 0, length: Number.POSITIVE_INFINITY };
+
+type Compression = "plain" | "gzip" | "zstd";
+
+/** The first bytes of each format, in hex; bzip2's go on with pi, or with its square root where nothing follows. */
+const MAGIC: readonly (readonly [RegExp, string])[] = [
+  [/^1f8b/, "gzip"],
+  [/^28b52ffd/, "zstd"],
+  [/^5.2a4d18/, "zstd"],
+  [/^425a683[1-9](314159265359|177245385090)/, "bzip2"],
+  [/^fd377a585a00/, "xz"],
+];
+
+function compressionOf(fd: number, range: Range): Compression {
+  const start = new Uint8Array(Math.min(10, range.length));
+  if (start.length > 0) pread(fd, start, range.start);
+  const hex = Buffer.from(start.buffer).toString("hex");
+  const name = MAGIC.find(([pattern]) => pattern.test(hex))?.[1] ?? "plain";
+  if (name === "bzip2" || name === "xz")
+    throw new ArchiveError(`it is compressed with ${name}, which is not supported: use gzip or zstd`);
+  return name as Compression;
+}
+
+/** A SHA-256 that can be asked for more than once. */
+class Digest {
+  readonly #hash = new Bun.CryptoHasher("sha256");
+  #hex: string | undefined;
+
+  update(piece: Uint8Array): void {
+    this.#hash.update(piece);
+  }
+
+  hex(): string {
+    this.#hex ??= this.#hash.digest("hex");
+    return this.#hex;
+  }
 }
 
 /** The hex SHA-256 of the file open on `fd`, from its present position on. */
@@ -39,12 +90,14 @@ export function digestOf(fd: number): string {
   return hash.digest("hex");
 }
 
-function* readPieces(fd: number, hash: Bun.CryptoHasher): Generator<Uint8Array> {
-  for (;;) {
+function* readPieces(fd: number, range: Range, hash: Digest): Generator<Uint8Array> {
+  for (let done = 0; done < range.length; ) {
     // a new buffer each time: who gets it keeps parts of it for a while
-    const buffer = Buffer.allocUnsafeSlow(PIECE);
-    const got = read(fd, buffer);
-    if (got === 0) return;
+    const buffer = Buffer.allocUnsafeSlow(Math.min(PIECE, range.length - done));
+    const got = pread(fd, buffer, range.start + done);
+    if (got === 0 && range === WHOLE) return;
+    if (got === 0) throw new ArchiveError("it is cut short: the file that it lies in ends before it does");
+    done += got;
     const piece = buffer.subarray(0, got);
     hash.update(piece);
     yield piece;
@@ -55,29 +108,39 @@ async function* plain(raw: Iterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   for (const piece of raw) yield piece;
 }
 
+async function* hashed(pieces: AsyncIterable<Uint8Array>, hash: Digest): AsyncGenerator<Uint8Array> {
+  for await (const piece of pieces) {
+    hash.update(piece);
+    yield piece;
+  }
+}
+
 /** node:zlib works in a thread of its own, so that decompressing goes on while files are written here. */
 async function* decompressed(raw: Generator<Uint8Array>, kind: "gzip" | "zstd"): AsyncGenerator<Uint8Array> {
   const zlib = await import("node:zlib");
   const options = { chunkSize: OUTPUT, highWaterMark: AHEAD };
   const stream = kind === "gzip" ? zlib.createGunzip(options) : zlib.createZstdDecompress(options);
+  const frames = kind === "zstd" ? new ZstdFrames() : undefined;
   let over = false;
   const feed = async (): Promise<void> => {
     for (;;) {
       if (over) return;
       const next = raw.next();
       if (next.done === true) break;
+      frames?.push(next.value);
       if (!stream.write(next.value)) await settled(stream, "drain");
     }
+    frames?.end();
     stream.end();
   };
   stream.once("end", () => {
     over = true;
   });
   try {
-    const fed = feed();
+    const fed = feed().catch((error: unknown) => stream.destroy(error as Error));
     for await (const piece of stream) yield piece as Uint8Array;
     await fed;
-    // what stands behind the compressed data is no part of it, but of the digest
+    // zeros may stand behind gzip's data: they are no part of it, but of the digest
     for (const _ of raw);
   } catch (error) {
     throw explained(error, kind);

@@ -1,12 +1,13 @@
 import { isErrno } from "../../linux/errno.ts";
-import { close, O } from "../../linux/file.ts";
+import { AT_FDCWD, close, O } from "../../linux/file.ts";
+import { fdPath } from "../../linux/mount.ts";
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFMT } from "../../linux/stat.ts";
 import * as tree from "../../linux/tree.ts";
 import { type Target, writeXattr } from "../../linux/xattr.ts";
 import { ArchiveError } from "./archive-error.ts";
-import { FolderCache } from "./folder-cache.ts";
-import { splitPath } from "./member-path.ts";
-import { belongsToImage } from "./xattr-policy.ts";
+import { FolderCache, type Links } from "./folder-cache.ts";
+import { joinPath, splitPath } from "./member-path.ts";
+import { belongsToImage, OVERLAY_OPAQUE } from "./xattr-policy.ts";
 
 /** What a member of an archive carries beside its name and content. `mtime` in ns since 1970. */
 export interface Metadata {
@@ -20,29 +21,63 @@ export interface Metadata {
 const SPECIAL = { "character-device": S_IFCHR, "block-device": S_IFBLK, fifo: S_IFIFO } as const;
 export type SpecialType = keyof typeof SPECIAL;
 
+/** What is set on a folder when all that lies in it is made. */
+interface FolderEnd {
+  readonly mtime: bigint;
+  /** A default ACL would be handed on to what is made in it. */
+  readonly acl: string | undefined;
+}
+
+const DEFAULT_ACL = "system.posix_acl_default";
+
 /**
- * Makes files below one folder, and never outside of it: a member's folder is opened with RESOLVE_BENEATH, the
- * last part of its name is never followed. Paths are plain (see memberPath) byte strings. A member replaces
- * one of the same name that came before it, as with tar(1).
+ * Makes files below one folder, and never outside of it: a member's folder is opened with RESOLVE_BENEATH (or
+ * RESOLVE_IN_ROOT), the last part of its name is never followed. Paths are plain (see memberPath) byte strings.
+ * A member replaces one of the same name that came before it, as with tar(1).
  */
 export class TreeWriter {
   readonly #folders: FolderCache;
-  readonly #folderTimes = new Map<string, bigint>();
+  readonly #folderEnds = new Map<string, FolderEnd>();
   #open: { readonly fd: number; readonly meta: Metadata } | undefined;
 
-  constructor(readonly root: number) {
-    this.#folders = new FolderCache(root);
+  constructor(
+    readonly root: number,
+    links: Links = "beneath",
+  ) {
+    this.#folders = new FolderCache(root, links);
+  }
+
+  /** The true paths of folders that no member was for, but that something lies in. */
+  get implicit(): ReadonlySet<string> {
+    return this.#folders.implicit;
+  }
+
+  /** Whether a member was for the root itself. */
+  get hasRoot(): boolean {
+    return this.#folderEnds.has("");
   }
 
   /** A folder; the empty path is the root itself. */
   folder(path: string, meta: Metadata): void {
-    this.#folderTimes.set(path, meta.mtime);
-    if (path === "") return this.#finishFd(this.root, meta, false);
+    const acl = meta.xattrs.find(([key]) => key === DEFAULT_ACL)?.[1];
+    const end = { mtime: meta.mtime, acl };
+    if (path === "") {
+      this.#folderEnds.set("", end);
+      const fd = tree.openName(this.root, ".", O.RDONLY | O.DIRECTORY);
+      return this.#finishFd(fd, meta, false);
+    }
     const [dirfd, name] = this.#place(path);
     this.#create(dirfd, name, undefined, () => tree.mkdirName(dirfd, name, 0o700));
-    tree.chownName(dirfd, name, meta.uid, meta.gid);
-    tree.chmodName(dirfd, name, meta.mode);
-    this.#xattrs([dirfd, name], meta);
+    const truePath = this.truePath(path);
+    this.#folderEnds.set(truePath, end);
+    this.#folders.implicit.delete(truePath);
+    this.#finishFd(tree.openName(dirfd, name, O.RDONLY | O.DIRECTORY | O.NOFOLLOW), meta, false);
+  }
+
+  /** The path of what was made or looked for at `path`, without the links that lead to its folder. */
+  truePath(path: string): string {
+    const [folder, name] = splitPath(path);
+    return joinPath(this.#folders.truePath(folder), name);
   }
 
   /** Begins a regular file; returns the descriptor its content is to be written to before `endFile`. */
@@ -60,9 +95,8 @@ export class TreeWriter {
   endFile(): void {
     if (this.#open === undefined) return;
     const { fd, meta } = this.#open;
-    this.#finishFd(fd, meta, true);
     this.#open = undefined;
-    close(fd);
+    this.#finishFd(fd, meta, true);
   }
 
   symlink(path: string, target: string, meta: Metadata): void {
@@ -79,7 +113,8 @@ export class TreeWriter {
     const missing = new ArchiveError(`its hard link's target ${quote(existing)} is not there`);
     const [dirfd, name] = this.#place(path);
     // a file that was archived twice: the second time as a link to itself
-    if (path === existing && isThere(dirfd, name)) return;
+    const present = path === existing ? tree.statIfAny(dirfd, name)?.mode : undefined;
+    if (present !== undefined && (present & S_IFMT) !== S_IFDIR) return;
     try {
       this.#create(dirfd, name, path, () => {
         const from = this.#folders.find(folder);
@@ -103,20 +138,35 @@ export class TreeWriter {
       ),
     );
     tree.chownName(dirfd, name, meta.uid, meta.gid);
-    tree.chmodName(dirfd, name, meta.mode);
+    chmodSpecial(dirfd, name, meta.mode);
     this.#xattrs([dirfd, name], meta);
     tree.setTimeName(dirfd, name, meta.mtime);
   }
 
-  /** Sets the folders' times, which every member made in them has changed. */
+  /** What lies at a path: its mode with the type, or undefined. The folders above it are made where missing. */
+  typeOf(path: string): number | undefined {
+    const [dirfd, name] = this.#place(path);
+    return tree.statIfAny(dirfd, name)?.mode;
+  }
+
+  /** Marks a folder opaque, in the kernel's own form (filesystems/overlayfs). It is made where missing. */
+  opaque(path: string): void {
+    writeXattr([path === "" ? this.root : this.#folders.make(path), "."], OVERLAY_OPAQUE, "y");
+  }
+
+  /** Makes a whiteout, in the kernel's own form, where nothing lies. */
+  whiteout(path: string): void {
+    const [dirfd, name] = this.#place(path);
+    tree.mknodName(dirfd, name, S_IFCHR, 0, 0);
+  }
+
+  /** Sets the folders' times, which every member made in them has changed, and their default ACLs. */
   finish(): void {
-    for (const [path, mtime] of this.#folderTimes) {
-      if (path === "") continue;
-      const [dirfd, name] = this.#place(path);
+    for (const [path, { mtime, acl }] of this.#folderEnds) {
+      const [dirfd, name] = path === "" ? [this.root, "."] : this.#place(path);
+      if (acl !== undefined) this.#xattr([dirfd, name], DEFAULT_ACL, acl);
       tree.setTimeName(dirfd, name, mtime);
     }
-    const mtime = this.#folderTimes.get("");
-    if (mtime !== undefined) tree.setTimeName(this.root, ".", mtime);
   }
 
   /** Closes what is open; the root is the caller's. */
@@ -152,39 +202,54 @@ export class TreeWriter {
       if (isErrno(error, "ENOTEMPTY")) throw new ArchiveError("it would replace a folder that is not empty");
       throw error;
     }
+    if (file !== undefined) this.#forget(this.truePath(file));
     // what is gone may be a folder, or a link to one, under whose name a descriptor is kept
     this.#folders.clear();
-    if (file !== undefined) this.#folderTimes.delete(file);
     make();
   }
 
-  /** The order matters: chown(2) clears set-id bits and capabilities, and each of them sets the ctime only. */
+  #forget(folder: string): void {
+    this.#folderEnds.delete(folder);
+    this.#folders.implicit.delete(folder);
+  }
+
+  /**
+   * The last touch to a file or folder, which is closed then. The order matters: chown(2) clears set-id bits and
+   * capabilities, and each of them sets the ctime only.
+   */
   #finishFd(fd: number, meta: Metadata, time: boolean): void {
-    tree.chownFd(fd, meta.uid, meta.gid);
-    tree.chmodFd(fd, meta.mode);
-    this.#xattrs(fd, meta);
-    if (time) tree.setTimeFd(fd, meta.mtime);
+    try {
+      tree.chownFd(fd, meta.uid, meta.gid);
+      tree.chmodFd(fd, meta.mode);
+      this.#xattrs(fd, meta);
+      if (time) tree.setTimeFd(fd, meta.mtime);
+    } finally {
+      close(fd);
+    }
   }
 
   #xattrs(target: Target, meta: Metadata): void {
-    for (const [name, value] of meta.xattrs) {
-      if (!belongsToImage(name)) continue;
-      try {
-        writeXattr(target, name, value);
-      } catch (error) {
-        // a program that misses its capability would fail much later: that one must be kept
-        if (!isErrno(error, "EOPNOTSUPP") || name === "security.capability") throw error;
-      }
+    for (const [name, value] of meta.xattrs) if (name !== DEFAULT_ACL) this.#xattr(target, name, value);
+  }
+
+  #xattr(target: Target, name: string, value: string): void {
+    if (!belongsToImage(name)) return;
+    try {
+      writeXattr(target, name, value);
+    } catch (error) {
+      // a program that misses its capability would fail much later: that one must be kept
+      if (!isErrno(error, "EOPNOTSUPP") || name === "security.capability") throw error;
     }
   }
 }
 
-function isThere(dirfd: number, name: string): boolean {
+/** chmod(2) of what is neither a link nor to be opened: by a handle on it, which nobody can turn into a link meanwhile. */
+function chmodSpecial(dirfd: number, name: string, mode: number): void {
+  const fd = tree.openName(dirfd, name, O.PATH | O.NOFOLLOW);
   try {
-    return (tree.statName(dirfd, name).mode & S_IFMT) !== S_IFDIR;
-  } catch (error) {
-    if (isErrno(error, "ENOENT")) return false;
-    throw error;
+    tree.chmodName(AT_FDCWD, fdPath(fd), mode);
+  } finally {
+    close(fd);
   }
 }
 

@@ -5,3 +5,6 @@
 export function belongsToImage(name: string): boolean {
   return !/^(trusted\.overlay\.|user\.overlay\.|security\.(selinux|ima|evm|apparmor|SMACK64))/.test(name);
 }
+
+/** With the value "y": what lower layers have in this folder is not seen (filesystems/overlayfs, "whiteouts and opaque directories"). */
+export const OVERLAY_OPAQUE = "trusted.overlay.opaque";
