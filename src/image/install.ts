@@ -11,7 +11,7 @@ import { archiveSource } from "./origin.ts";
 import type { Progress } from "./progress.ts";
 import { Slots } from "./slots.ts";
 import { ArchiveError } from "./tar/archive-error.ts";
-import { settleLayer } from "./tar/layer.ts";
+import { settleLayer } from "./tar/settle.ts";
 import { dropTemporary, type Temporary } from "./temporary.ts";
 import { contentSize } from "./tree-size.ts";
 import { isBuilt, unpackHere, unpackInChild } from "./unpack-job.ts";
@@ -194,7 +194,9 @@ class Work {
       });
       this.#abort.signal.throwIfAborted();
       if (result.diffId !== diffId)
-        throw new ArchiveError(`its content is ${result.diffId}, but the image's configuration says ${diffId}`);
+        throw new ArchiveError(
+          `its content is ${result.diffId}, but the image's configuration says ${diffId}`,
+        );
       const under = await below;
       settleLayer(place.fd, stack(under), result);
       publishLayer(this.root, place, name);
@@ -233,7 +235,9 @@ function stack(top: Layer | undefined): number[] {
 }
 
 function refused(digest: string, error: ArchiveError): EngineError {
-  return new EngineError(`cannot unpack layer ${digest.slice(0, 19)}: ${error.message}`, 125, { cause: error });
+  return new EngineError(`cannot unpack layer ${digest.slice(0, 19)}: ${error.message}`, 125, {
+    cause: error,
+  });
 }
 
 function explained(error: unknown): unknown {

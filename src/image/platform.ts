@@ -31,7 +31,8 @@ export function parsePlatform(text: string): Platform {
   const parts = text.toLowerCase().split("/");
   const wrong = (why: string): EngineError =>
     new EngineError(`invalid platform '${text}': ${why}, such as linux/amd64 or linux/arm/v7`);
-  if (parts.length > 3 || parts.some((part) => !/^[a-z0-9_.-]+$/.test(part))) throw wrong("use OS/ARCH[/VARIANT]");
+  if (parts.length > 3 || parts.some((part) => !/^[a-z0-9_.-]+$/.test(part)))
+    throw wrong("use OS/ARCH[/VARIANT]");
   const host = hostPlatform();
   if (parts.length === 1 && parts[0] === "linux") return host;
   if (parts.length === 1) parts.unshift("linux");

@@ -12,8 +12,8 @@ import {
   parseManifest,
   parseObject,
 } from "./document.ts";
+import { own, readIndex } from "./index-file.ts";
 import { type ImageSource, installImage, nameImage, type Store } from "./install.ts";
-import { readIndex, own } from "./index-file.ts";
 import { fitsPlatform, hostPlatform, type Platform, platformText, selectPlatform } from "./platform.ts";
 import type { Progress } from "./progress.ts";
 import { canonical, familiar, type Reference, repositoryOf } from "./reference.ts";
@@ -92,7 +92,8 @@ async function readSource(
       const { os, architecture } = document;
       const found = platformText({ os, architecture });
       const what = `the image's platform (${found}) does not match`;
-      if (platform !== undefined) throw new EngineError(`${what} the one asked for (${platformText(wanted)})`);
+      if (platform !== undefined)
+        throw new EngineError(`${what} the one asked for (${platformText(wanted)})`);
       progress.line(`WARNING: ${what} this host's (${platformText(wanted)})`);
     }
     return { manifest, manifestBytes: answer.bytes, document, documentBytes };

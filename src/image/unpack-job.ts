@@ -64,7 +64,8 @@ export async function unpackInChild(
   const text = await new Response(child.stdout).text();
   const code = await child.exited;
   signal.throwIfAborted();
-  if (code !== 0 || text === "") throw new EngineError(`the process that unpacked a layer was killed (${code})`);
+  if (code !== 0 || text === "")
+    throw new EngineError(`the process that unpacked a layer was killed (${code})`);
   const answer = JSON.parse(text) as LayerUnpacked | Failure;
   if (!("error" in answer)) return answer;
   throw answer.isArchive ? new ArchiveError(answer.error) : new EngineError(answer.error);

@@ -22,7 +22,13 @@ class LayoutFolder implements ArchiveFiles {
   #open(name: string): number | undefined {
     let fd: number;
     try {
-      fd = openIn(this.folder, plainName(name), O.RDONLY | O.NONBLOCK | O.NOCTTY, 0, RESOLVE.BENEATH | RESOLVE.NO_MAGICLINKS);
+      fd = openIn(
+        this.folder,
+        plainName(name),
+        O.RDONLY | O.NONBLOCK | O.NOCTTY,
+        0,
+        RESOLVE.BENEATH | RESOLVE.NO_MAGICLINKS,
+      );
     } catch (error) {
       if (isErrno(error, "ENOENT", "ENOTDIR")) return undefined;
       throw error;

@@ -70,7 +70,8 @@ class Spool implements ArchiveFiles {
   async #member(header: Header, content: AsyncIterable<Uint8Array>): Promise<void> {
     const { name, type, linkname, size = 0 } = header;
     const key = plainName(name);
-    if (this.#small.size + this.#links.size + this.#large.size >= MOST_MEMBERS) throw notImage("it has too many members");
+    if (this.#small.size + this.#links.size + this.#large.size >= MOST_MEMBERS)
+      throw notImage("it has too many members");
     if (type === "symlink") this.#links.set(key, plainName(`${key}/../${linkname ?? ""}`));
     else if (type === "link") this.#links.set(key, plainName(linkname ?? ""));
     else if (type !== "file" && type !== "contiguous-file") return;

@@ -1,0 +1,87 @@
+import { EngineError } from "../../linux/errors.ts";
+import { close } from "../../linux/file.ts";
+import { isDirectory, statIfAny } from "../../linux/stat.ts";
+import { makeBlobFolders } from "../blob-writer.ts";
+import { sweepOnceABoot } from "../boot.ts";
+import { own, readIndex } from "../index-file.ts";
+import { installImage, nameImage, type Store } from "../install.ts";
+import { hostPlatform, type Platform } from "../platform.ts";
+import type { Progress } from "../progress.ts";
+import { changeAndSweep } from "../remove.ts";
+import type { ArchiveFiles } from "./files.ts";
+import { openLayoutFolder } from "./layout-folder.ts";
+import { type ArchivedImage, readArchive } from "./read.ts";
+import { spoolArchive } from "./spool.ts";
+
+/** An image that was loaded. */
+export interface Loaded {
+  readonly id: string;
+  /** Whole names. */
+  readonly tags: readonly string[];
+  /** Names that another image had until now, with its id. */
+  readonly taken: readonly { readonly tag: string; readonly id: string }[];
+}
+
+export interface LoadOptions {
+  readonly platform?: Platform;
+  readonly progress: Progress;
+  readonly signal?: AbortSignal;
+  /** Told of each image when it is in the store. */
+  readonly loaded: (image: Loaded) => void;
+}
+
+/**
+ * `load`: the images of an archive, read from a descriptor (a file or a pipe; compressed or not), or of a layout in a folder of
+ * that path. Throws EngineError where it is none, or an image of it is refused; images before that one stay.
+ */
+export async function loadImages(store: Store, from: number | string, options: LoadOptions): Promise<void> {
+  sweepOnceABoot(store);
+  makeBlobFolders(store.root);
+  const files = await openFiles(store, from);
+  try {
+    for (const image of readArchive(files, options.platform ?? hostPlatform()))
+      options.loaded(await loadOne(store, files, image, options));
+  } finally {
+    files.close();
+    // what of the archive is of no use
+    changeAndSweep(store.root, store.run, store.inUse, () => {});
+  }
+}
+
+async function openFiles(store: Store, from: number | string): Promise<ArchiveFiles> {
+  if (typeof from === "number") return await spoolArchive(store.root, from);
+  const stat = statIfAny(from);
+  if (stat === undefined || !isDirectory(stat)) throw new EngineError(`cannot load ${from}: it is no folder`);
+  return openLayoutFolder(store.root, from);
+}
+
+async function loadOne(
+  store: Store,
+  files: ArchiveFiles,
+  { source, tags, fileOf }: ArchivedImage,
+  { progress, signal }: LoadOptions,
+): Promise<Loaded> {
+  const installed = await installImage(
+    store,
+    source,
+    (layer) => {
+      const blob = files.bring(fileOf(layer));
+      if (blob.digest === layer.digest) return Promise.resolve(blob.fd);
+      close(blob.fd);
+      throw new EngineError(`the archive is damaged: layer ${layer.digest} has the digest ${blob.digest}`);
+    },
+    progress,
+    signal,
+  );
+  try {
+    const before = readIndex(store.root).tags;
+    const taken = tags.flatMap((tag) => {
+      const id = own(before, tag)?.id;
+      return id === undefined || id === installed.id ? [] : [{ tag, id }];
+    });
+    nameImage(store, installed, { tags, digests: [] });
+    return { id: installed.id, tags, taken };
+  } finally {
+    installed.release();
+  }
+}
