@@ -20,11 +20,11 @@ export function packTree(root: number | string, out: string, comment?: string): 
   try {
     aside = openAside(folder);
     const reader = new TreeReader(comment === undefined ? {} : { comment });
-    const size = new TarOutput(aside.fd).take(reader.read(fd));
+    new TarOutput(aside.fd).take(reader.read(fd));
     fsync(aside.fd);
     publish(aside, out);
     syncFolder(folder);
-    return { size };
+    return { size: reader.size };
   } catch (error) {
     throw explained(error, out);
   } finally {
@@ -34,6 +34,16 @@ export function packTree(root: number | string, out: string, comment?: string): 
     }
     if (typeof root !== "number") close(fd);
   }
+}
+
+/**
+ * The same tree as a plain tar into the descriptor `out`: a pipe, a file, whatever can be written. Returns the bytes of file
+ * content. Throws EngineError where the reader is gone, or the disk full; what was written by then is cut short.
+ */
+export function packTo(root: number, out: number): { readonly size: number } {
+  const reader = new TreeReader();
+  new TarOutput(out).take(reader.read(root));
+  return { size: reader.size };
 }
 
 /** A file that has no name yet (O_TMPFILE: it goes with its process), or where there is no such thing a hidden one. */
@@ -63,8 +73,10 @@ function taken(out: string): EngineError {
   return new EngineError(`cannot write ${out}: it exists already`);
 }
 
-function explained(error: unknown, out: string): unknown {
-  if (!(error instanceof SysError)) return error;
+function explained(thrown: unknown, out: string): unknown {
+  // what the output says does not know which file it is
+  const error = thrown instanceof EngineError ? thrown.cause : thrown;
+  if (!(error instanceof SysError)) return thrown;
   if (error.code === "EEXIST") return taken(out);
   const reason =
     error.code === "ENOSPC" || error.code === "EDQUOT" ? "no space left on device" : error.message;

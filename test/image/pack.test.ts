@@ -185,7 +185,7 @@ describe.skipIf(!isRoot)("packTree", () => {
       mount("tmpfs", `${folder}/small`, "tmpfs", 0, "size=1m");
       try {
         expect(() => packTree(`${folder}/tree`, `${folder}/small/out.tar`)).toThrow(
-          "no space left on device",
+          `cannot write ${folder}/small/out.tar: no space left on device`,
         );
         expect(readdirSync(`${folder}/small`)).toEqual([]);
       } finally {

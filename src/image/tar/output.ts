@@ -1,3 +1,5 @@
+import { SysError } from "../../linux/errno.ts";
+import { EngineError } from "../../linux/errors.ts";
 import { writeAll } from "../../linux/file.ts";
 
 /** Where the bytes of a tar go: a descriptor. With `hash`, that has seen all of them: the digest of the plain tar. */
@@ -14,19 +16,32 @@ export class TarOutput {
     return this.#size;
   }
 
-  /** Writes one piece; it may be overwritten when this returns. Throws SysError (ENOSPC, EPIPE, …). */
+  /**
+   * Writes one piece; it may be overwritten when this returns. Throws EngineError where the reader of a pipe is gone or the
+   * disk full, SysError for what else write(2) may say.
+   */
   write(piece: Uint8Array): void {
     this.hash?.update(piece);
-    writeAll(this.fd, piece);
+    try {
+      writeAll(this.fd, piece);
+    } catch (error) {
+      throw explained(error);
+    }
     this.#size += piece.length;
   }
 
-  /** Writes all pieces, and returns what their maker returns. */
-  take<T>(pieces: Generator<Uint8Array, T>): T {
-    for (;;) {
-      const next = pieces.next();
-      if (next.done === true) return next.value;
-      this.write(next.value);
-    }
+  /** Writes all pieces. */
+  take(pieces: Iterable<Uint8Array>): void {
+    for (const piece of pieces) this.write(piece);
   }
+}
+
+function explained(error: unknown): unknown {
+  if (!(error instanceof SysError)) return error;
+  if (error.code === "EPIPE")
+    return new EngineError("cannot write the archive: its reader has gone away (broken pipe)", 1, {
+      cause: error,
+    });
+  if (error.code !== "ENOSPC" && error.code !== "EDQUOT") return error;
+  return new EngineError("cannot write the archive: no space left on device", 125, { cause: error });
 }

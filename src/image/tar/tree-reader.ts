@@ -60,8 +60,13 @@ export class TreeReader {
     this.#comment = comment;
   }
 
-  /** The folder open on `root` with all below it, as a whole tar; returns the bytes of file content. */
-  *read(root: number): Pieces<number> {
+  /** The bytes of file content so far. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** The folder open on `root` with all below it, as a whole tar. */
+  *read(root: number): Pieces {
     if (this.#comment !== undefined) yield* this.#tar.comment(byteName(this.#comment));
     const fd = openName(root, ".", O.RDONLY | O.DIRECTORY);
     try {
@@ -74,7 +79,6 @@ export class TreeReader {
       close(fd);
     }
     yield* this.#tar.end();
-    return this.#size;
   }
 
   *#folder(dirfd: number, prefix: string): Pieces {
