@@ -3,21 +3,35 @@ import { command as commit } from "./commands/commit.ts";
 import { command as completion } from "./commands/completion.ts";
 import { command as create } from "./commands/create.ts";
 import { command as events } from "./commands/events.ts";
+import { command as exportCommand } from "./commands/export.ts";
 import { command as help } from "./commands/help.ts";
 import { command as images } from "./commands/images.ts";
+import { command as history } from "./commands/history.ts";
+import { command as importCommand } from "./commands/import.ts";
+import { command as imagePrune } from "./commands/image-prune.ts";
 import { command as info } from "./commands/info.ts";
 import { command as inspect } from "./commands/inspect.ts";
 import { command as kill } from "./commands/kill.ts";
+import { command as load } from "./commands/load.ts";
+import { command as login } from "./commands/login.ts";
+import { command as logout } from "./commands/logout.ts";
 import { command as logs } from "./commands/logs.ts";
 import { command as pause } from "./commands/pause.ts";
+import { command as pull } from "./commands/pull.ts";
+import { command as push } from "./commands/push.ts";
 import { command as reap } from "./commands/reap.ts";
 import { command as restart } from "./commands/restart.ts";
 import { command as rm } from "./commands/rm.ts";
 import { command as rmi } from "./commands/rmi.ts";
+import { command as save } from "./commands/save.ts";
+import { command as search } from "./commands/search.ts";
 import { command as start } from "./commands/start.ts";
 import { command as stats } from "./commands/stats.ts";
 import { command as stop } from "./commands/stop.ts";
+import { command as systemDf } from "./commands/system-df.ts";
+import { command as tag } from "./commands/tag.ts";
 import { command as top } from "./commands/top.ts";
+import { command as unpack } from "./commands/unpack.ts";
 import { command as unpause } from "./commands/unpause.ts";
 import { command as update } from "./commands/update.ts";
 import { command as version } from "./commands/version.ts";
@@ -38,12 +52,26 @@ export const COLD_COMMANDS: readonly Command[] = [
   top,
   update,
   commit,
+  exportCommand,
   images,
+  pull,
+  push,
+  tag,
   rmi,
+  history,
+  load,
+  save,
+  importCommand,
+  imagePrune,
+  login,
+  logout,
+  search,
+  systemDf,
   inspect,
   info,
   version,
   completion,
   help,
   reap,
+  unpack,
 ];

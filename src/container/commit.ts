@@ -1,91 +1,134 @@
-import { configComment } from "../image/config-comment.ts";
-import { archivePath, hasImage, type ImageConfig, imageName } from "../image/store.ts";
+import { applyChanges } from "../image/changes.ts";
+import { composeImage } from "../image/compose.ts";
+import type { HistoryEntry } from "../image/document.ts";
+import { nameImage, type Store } from "../image/install.ts";
+import { packBlob } from "../image/pack-blob.ts";
+import { openStored, type StoredImage } from "../image/stored.ts";
 import { EngineError } from "../linux/errors.ts";
-import { close, mkdirAll, O, open } from "../linux/file.ts";
-import { exists } from "../linux/stat.ts";
-import { isRunning } from "./liveness.ts";
-import { holdLayer, openMerged } from "./overlay.ts";
+import { close } from "../linux/file.ts";
+import { lstatIfAny } from "../linux/stat.ts";
+import { configFrom } from "./committed-config.ts";
+import { PROVIDED } from "./etc.ts";
+import { imageStore } from "./images.ts";
 import type { Paths } from "./paths.ts";
-import type { Container, ContainerRecord } from "./record.ts";
-import { findId, readContainer, readState, waitForLock } from "./store.ts";
+import { pauseContainer, unpauseContainer } from "./pause.ts";
+import type { ContainerRecord } from "./record.ts";
+import { findId, readContainer, readState } from "./store.ts";
+import { withView } from "./view.ts";
+
+/** What `commit` was asked for. */
+export interface CommitOptions {
+  /** The whole name of the image; undefined where it is to have none. */
+  readonly tag: string | undefined;
+  readonly message: string | undefined;
+  readonly author: string | undefined;
+  /** Lines of a Dockerfile. */
+  readonly changes: readonly string[];
+  /** Whether a running container stands still meanwhile. */
+  readonly pause: boolean;
+}
 
 /**
- * `commit`: the merged view of a container, running or not, as image/IMAGE.tar, which `run` finds at once. A name that
- * exists is refused. How the container runs (environment, command, user, working folder) is the image's from then on.
- * Returns the image's name.
+ * `commit`: an image of a container, running or not: the layers of its image, and one more of what it has changed. How it runs
+ * (environment, command, user, working folder) is the image's from then on, with `changes` made to it. Where its image is
+ * not there any more, or it has none (--rootfs), all of its files become one layer. Returns the image's id.
  */
-export async function commitContainer(paths: Paths, reference: string, image: string): Promise<string> {
+export async function commitContainer(
+  paths: Paths,
+  reference: string,
+  { tag, message, author, changes, pause }: CommitOptions,
+): Promise<string> {
   const container = readContainer(paths, findId(paths, reference));
   const { record } = container;
-  const name = imageName(image);
-  const out = archivePath(paths.root, name);
-  if (hasImage(paths.root, name)) throw taken(name);
-  mkdirAll(`${paths.root}/image`, 0o700);
-  const view = viewOfRunning(paths, record) ?? (await viewOfStopped(paths, record));
+  // before anything is done for it
+  applyChanges({}, changes);
+  const store = imageStore(paths);
+  const base = await baseOf(store, record);
+  const resume = pause ? pauseIfRunning(paths, record) : () => {};
   try {
-    const { packTree } = await import("../image/pack.ts");
-    Bun.unsafe.setJITPolicy(1);
-    packTree(view.merged, out, configComment(configFrom(container)));
-  } catch (error) {
-    throw exists(out) ? taken(name) : error;
+    const layer = await withView(paths, record, "commit", (view) =>
+      base === undefined
+        ? packBlob(store.root, view.merged(), { whole: true })
+        : packBlob(store.root, view.upper(), { whole: false, except: ownPlaces(record) }),
+    );
+    resume();
+    try {
+      const created = new Date().toISOString();
+      const installed = await composeImage(store, {
+        base,
+        layer,
+        diffId: layer.digest,
+        config: applyChanges({ ...base?.source.document.config, ...configFrom(container) }, changes),
+        created,
+        author,
+        history: historyOf(record, created, author, message),
+      });
+      try {
+        nameImage(store, installed, { tags: tag === undefined ? [] : [tag], digests: [] });
+        return installed.id;
+      } finally {
+        installed.release();
+      }
+    } finally {
+      close(layer.fd);
+    }
   } finally {
-    for (const fd of view.open) close(fd);
+    resume();
+    base?.release();
   }
-  return name;
 }
 
-/** What the engine itself puts into an environment. */
-const OWN_VARIABLES = /^(HOSTNAME|HOME|TERM)=/;
-
-/** How containers of the new image run: as this one, as far as its flags did not only concern it alone. */
-function configFrom({ record, spec }: Container): ImageConfig {
-  const entrypoint = record.entrypoint;
-  return {
-    Env: spec.process.env.filter((entry) => !OWN_VARIABLES.test(entry)),
-    Cmd: record.command.slice(entrypoint.length),
-    ...(entrypoint.length > 0 && { Entrypoint: entrypoint }),
-    ...(spec.process.cwd !== "/" && { WorkingDir: spec.process.cwd }),
-    ...(record.user !== "" && { User: record.user }),
-    ...(Object.keys(record.labels).length > 0 && { Labels: record.labels }),
-    ...(record.stopSignal !== "SIGTERM" && { StopSignal: record.stopSignal }),
-  };
-}
-
-/** A container's merged view, and all that must be closed when it is read. */
-interface View {
-  readonly merged: number;
-  readonly open: readonly number[];
-}
-
-/** Of a container that runs, and may end meanwhile: nobody removes its layer before we are done. Undefined where it does not. */
-function viewOfRunning(paths: Paths, record: ContainerRecord): View | undefined {
-  const state = readState(paths, record);
-  if (!isRunning(state)) return undefined;
-  const layer = holdLayer(paths, record.id);
-  const merged = open(paths.merged(record.id), O.RDONLY | O.DIRECTORY);
-  // mounted when it was opened only if it still runs now
-  if (isRunning(state)) return { merged, open: [merged, layer] };
-  for (const fd of [merged, layer]) close(fd);
-  return undefined;
-}
-
-/** Of one that does not run: nobody may start or remove it while its layers are mounted here. */
-async function viewOfStopped(paths: Paths, record: ContainerRecord): Promise<View> {
-  const lock = await waitForLock(paths, record.id, 10);
-  if (lock === undefined)
-    throw new EngineError(`cannot commit container ${record.name}: another command is busy with it`, 1);
+/** The container's image, whole; undefined where there is none any more. */
+async function baseOf({ root }: Store, { imageId }: ContainerRecord): Promise<StoredImage | undefined> {
+  if (imageId === "") return undefined;
   try {
-    const merged = openMerged(paths, record.id, record.layers);
-    return { merged, open: [merged, lock] };
+    return await openStored(root, imageId);
   } catch (error) {
-    close(lock);
+    if (error instanceof EngineError) return undefined;
     throw error;
   }
 }
 
-function taken(name: string): EngineError {
-  return new EngineError(
-    `cannot commit to ${name}: an image of that name exists; 'mydocker rmi ${name}' removes it`,
-    1,
-  );
+/** Stops all processes of a container that runs; returns what lets them go on. */
+function pauseIfRunning(paths: Paths, record: ContainerRecord): () => void {
+  if (readState(paths, record)?.status !== "running") return () => {};
+  try {
+    pauseContainer(paths, record.id);
+  } catch (error) {
+    // it ended meanwhile
+    if (error instanceof EngineError) return () => {};
+    throw error;
+  }
+  let paused = true;
+  return () => {
+    if (!paused) return;
+    paused = false;
+    try {
+      unpauseContainer(paths, record.id);
+    } catch (error) {
+      // somebody else has let it go on, or it is gone
+      if (!(error instanceof EngineError)) throw error;
+    }
+  };
+}
+
+/** Where the engine mounts things in each container, for which it may have made a place; /etc only where no layer has it. */
+function ownPlaces({ layers }: ContainerRecord): string[] {
+  const places = ["/dev", "/proc", "/sys", ...Object.values(PROVIDED)];
+  const hasEtc = layers.some((layer) => lstatIfAny(`${layer}/etc`) !== undefined);
+  return hasEtc ? places : [...places, "/etc"];
+}
+
+function historyOf(
+  { command }: ContainerRecord,
+  created: string,
+  author: string | undefined,
+  message: string | undefined,
+): HistoryEntry {
+  return {
+    created,
+    created_by: command.join(" "),
+    ...(author !== undefined && { author }),
+    ...(message !== undefined && { comment: message }),
+  };
 }

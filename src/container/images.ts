@@ -1,3 +1,4 @@
+import type { Store } from "../image/install.ts";
 import { hasUnlistedLayers, type ImageUse, removeUnreachable } from "../image/store.ts";
 import { isUp } from "./liveness.ts";
 import type { Paths } from "./paths.ts";
@@ -16,6 +17,11 @@ export function imageUse(paths: Paths, force: boolean): ImageUse {
   };
 }
 
+/** The store of images, for those who put something into it. */
+export function imageStore(paths: Paths): Store {
+  return { root: paths.root, run: paths.run, inUse: () => layersInUse(paths) };
+}
+
 /** The folders of the layers of all containers. */
 export function layersInUse(paths: Paths): ReadonlySet<string> {
   return new Set(records(paths).flatMap((record) => record.layers));
@@ -24,6 +30,11 @@ export function layersInUse(paths: Paths): ReadonlySet<string> {
 /** Removes layers that no image names and no container uses; costs next to nothing where there are none. */
 export async function sweepLayers(paths: Paths): Promise<void> {
   if (!hasUnlistedLayers(paths.root)) return;
+  await removeUnreachable(paths.root, paths.run, () => layersInUse(paths));
+}
+
+/** Removes what only an archive of the user's had to be stored for. */
+export async function sweepBlobs(paths: Paths): Promise<void> {
   await removeUnreachable(paths.root, paths.run, () => layersInUse(paths));
 }
 

@@ -16,6 +16,7 @@ import {
 } from "../linux/file.ts";
 import { fstat, isStillAt } from "../linux/stat.ts";
 import { blobPath, blobsPath, holdBlob } from "./blobs.ts";
+import { digestOf } from "./document.ts";
 
 /** Where blobs lie that are not whole yet, by digest; those whose digest is not known yet have names of their own. */
 export function partialPath(root: string): string {
@@ -80,6 +81,8 @@ export class BlobWriter {
    * Verifies what was written against the digest (where one is given) and gives it its name. Returns the digest and the
    * descriptor, which keeps the blob from being swept; undefined where the bytes are not those, and nothing is there now.
    */
+  finish(): HeldBlob;
+  finish(expected: string): HeldBlob | undefined;
   finish(expected?: string): HeldBlob | undefined {
     const digest = `sha256:${this.#hash.digest("hex")}`;
     if (expected !== undefined && digest !== expected) {
@@ -127,14 +130,13 @@ export function newBlob(root: string): BlobWriter {
 
 /** Puts a small blob into the store. Returns its digest and what keeps it. */
 export function putBlob(root: string, bytes: Uint8Array): HeldBlob {
-  const digest = `sha256:${new Bun.CryptoHasher("sha256").update(bytes).digest("hex")}`;
+  makeBlobFolders(root);
+  const digest = digestOf(bytes);
   const present = holdBlob(root, digest);
   if (present !== undefined) return { digest, fd: present };
   const writer = newBlob(root);
   writer.write(bytes);
-  const written = writer.finish();
-  if (written === undefined) throw new EngineError(`blob ${digest} could not be written`);
-  return written;
+  return writer.finish();
 }
 
 const PATIENCE_MS = 25;

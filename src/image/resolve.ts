@@ -81,9 +81,9 @@ async function fromFile(root: string, run: string, full: string, fd: number): Pr
   const source = openSource(fd, undefined, false);
   return await unpackInto(root, run, {
     pieces: source.pieces,
-    digest: () => {
+    digests: () => {
       if (!sameContentAs(stat, fstat(fd))) throw new ArchiveError("it changed while it was read");
-      return source.digest();
+      return { stored: source.digest(), plain: source.diffId() };
     },
     source: sourceOf(stat),
     created: timeText(stat.mtime),
@@ -105,15 +105,15 @@ async function fromEmbedded(root: string, run: string): Promise<Made | undefined
   }
   return await unpackInto(root, run, {
     pieces: pieces(),
-    digest: () => id.replace("sha256:", ""),
+    digests: () => ({ stored: id.replace("sha256:", ""), plain: id.replace("sha256:", "") }),
     source: embeddedSource(id),
   });
 }
 
-/** An archive being unpacked; `digest` is asked at its end. */
+/** An archive being unpacked; its digests, of its bytes as they are stored and of the plain tar, are asked at its end. */
 interface Archive {
   readonly pieces: AsyncIterable<Uint8Array>;
-  digest(): string;
+  digests(): { readonly stored: string; readonly plain: string };
   readonly source: string;
   /** RFC 3339; where missing, the time of its newest member counts. */
   readonly created?: string;
@@ -126,12 +126,13 @@ async function unpackInto(root: string, run: string, archive: Archive): Promise<
     // whatever the umask made of it; the archive's own `./` has the last word
     chmod(temporary.path, 0o755);
     const { size, newest, comment } = await unpackTar(archive.pieces, temporary.fd);
-    const digest = archive.digest();
-    publish(root, temporary, digest);
+    const { stored, plain } = archive.digests();
+    // the chain id of a layer that lies on none is its diff id: so an image that is built on this one shares it
+    publish(root, temporary, plain);
     const created = archive.created ?? timeText(newest);
     return {
-      id: `sha256:${digest}`,
-      entry: { layers: [digest], size, created, config: configOf(comment) },
+      id: `sha256:${stored}`,
+      entry: { layers: [plain], sizes: [size], size, created, config: configOf(comment) },
       source: archive.source,
     };
   } catch (error) {

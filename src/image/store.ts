@@ -1,8 +1,7 @@
 import { EngineError } from "../linux/errors.ts";
 import { findImage } from "./find.ts";
 import type { Image, ImageUse } from "./image.ts";
-import { archiveName, archivePath, isArchiveName } from "./name.ts";
-import { canonical, fullName, parseReference } from "./reference.ts";
+import { fullName, parseReference } from "./reference.ts";
 
 export { findImage } from "./find.ts";
 export type { Image, ImageConfig, ImageUse, ImageUser } from "./image.ts";
@@ -22,6 +21,7 @@ export async function resolveImage(root: string, run: string, reference: string)
   // the archives of old may have names that no registry would take
   const unpacked = await unpackImage(root, run, fullName(reference));
   if (unpacked !== undefined) return unpacked;
+  parseReference(reference);
   throw new EngineError(`Unable to find image '${reference}' locally`);
 }
 

@@ -69,6 +69,13 @@ export function exitNow(code: number): never {
   throw new Error("unreachable");
 }
 
+const signals = library({ prctl: "iillll" });
+
+/** prctl(2) PR_SET_PDEATHSIG: SIGKILL when the parent ends. */
+export function dieWithParent(): void {
+  check(signals().prctl(1, 9, 0, 0, 0), "prctl", "PR_SET_PDEATHSIG");
+}
+
 /** geteuid(2). */
 export function effectiveUser(): number {
   return libc().geteuid();

@@ -7,7 +7,7 @@ import { print } from "../../linux/process.ts";
 import type { Command, Parsed } from "../command.ts";
 import { enginePaths } from "../engine.ts";
 import { describeError, UsageError } from "../errors.ts";
-import { inspectImage } from "../image-listing.ts";
+import { inspectImage } from "../image-inspect.ts";
 import { renderTemplate } from "../template.ts";
 
 /** `inspect`: all that is known of containers and images, in Docker's form. */

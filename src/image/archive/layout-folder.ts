@@ -65,9 +65,7 @@ class LayoutFolder implements ArchiveFiles {
     try {
       const buffer = new Uint8Array(PIECE);
       for (let got = read(fd, buffer); got > 0; got = read(fd, buffer)) writer.write(buffer.subarray(0, got));
-      const blob = writer.finish();
-      if (blob === undefined) throw missing(name);
-      return blob;
+      return writer.finish();
     } catch (error) {
       writer.abandon();
       throw error;

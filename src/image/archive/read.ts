@@ -1,12 +1,9 @@
 import { EngineError } from "../../linux/errors.ts";
-import { close, pread } from "../../linux/file.ts";
-import { fstat } from "../../linux/stat.ts";
-import type { HeldBlob } from "../blob-writer.ts";
+import { close } from "../../linux/file.ts";
 import {
   type Descriptor,
+  digestOf,
   isList,
-  type Manifest,
-  MEDIA,
   mediaTypeOf,
   parseDocument,
   parseList,
@@ -14,6 +11,7 @@ import {
   parseObject,
 } from "../document.ts";
 import type { ImageSource } from "../install.ts";
+import { describeLayer, makeManifest } from "../make-manifest.ts";
 import { type Platform, selectPlatform } from "../platform.ts";
 import { canonical, parseReference } from "../reference.ts";
 import type { ArchiveFiles } from "./files.ts";
@@ -35,17 +33,13 @@ export interface ArchivedImage {
 export function readArchive(files: ArchiveFiles, platform: Platform): ArchivedImage[] {
   const docker = files.has("manifest.json") ? readDockerManifest(files) : [];
   if (files.has("index.json")) {
-    const names = new Map(docker.map(({ config, tags }) => [digestOfBytes(files.read(config)), tags]));
+    const names = new Map(docker.map(({ config, tags }) => [digestOf(files.read(config)), tags]));
     return readIndexed(files, platform, names);
   }
   if (docker.length > 0) return docker.map((entry) => fromDocker(files, entry));
   throw new EngineError(
     "it is no archive of images: there is neither index.json nor manifest.json in it; 'mydocker import' takes the archive of a root file system",
   );
-}
-
-function digestOfBytes(bytes: Uint8Array): string {
-  return `sha256:${new Bun.CryptoHasher("sha256").update(bytes).digest("hex")}`;
 }
 
 function blobName(digest: string): string {
@@ -55,7 +49,7 @@ function blobName(digest: string): string {
 /** A document by its digest, verified. */
 function readVerified(files: ArchiveFiles, { digest }: Descriptor): Uint8Array {
   const bytes = files.read(blobName(digest));
-  if (digestOfBytes(bytes) !== digest)
+  if (digestOf(bytes) !== digest)
     throw new EngineError(
       `the archive is damaged: ${blobName(digest)} has another digest than its name says`,
     );
@@ -166,48 +160,10 @@ function fromDocker(files: ArchiveFiles, { config, tags, layers }: DockerEntry):
       close(blob.fd);
     }
   });
-  const { manifest, manifestBytes } = makeManifest(documentBytes, descriptors);
+  const { manifest, manifestBytes } = makeManifest(documentBytes, descriptors, false);
   return {
     source: { manifest, manifestBytes, document, documentBytes },
     tags,
     fileOf: ({ digest }) => names.get(digest) ?? "",
   };
-}
-
-/** A stored layer as a manifest of Docker's kind names it. */
-export function describeLayer({ digest, fd }: HeldBlob): Descriptor {
-  const start = new Uint8Array(4);
-  pread(fd, start, 0);
-  const magic = Buffer.from(start).toString("hex");
-  const suffix = magic.startsWith("1f8b") ? ".gzip" : magic === "28b52ffd" ? ".zstd" : "";
-  return { mediaType: MEDIA.dockerLayer + suffix, digest, size: fstat(fd).size };
-}
-
-/**
- * The manifest of an image, of Docker's kind; of OCI's where a layer is compressed with zstd, which the other does not know.
- * The lowest layer comes first.
- */
-export function makeManifest(
-  documentBytes: Uint8Array,
-  layers: readonly Descriptor[],
-): { readonly manifest: Manifest; readonly manifestBytes: Uint8Array } {
-  const isOci = layers.some(({ mediaType }) => mediaType.endsWith("zstd"));
-  const ociType = (mediaType: string): string =>
-    mediaType.replace(MEDIA.dockerLayer, MEDIA.ociLayer).replace(/\.(gzip|zstd)$/, "+$1");
-  const manifest = {
-    schemaVersion: 2,
-    mediaType: isOci ? MEDIA.ociManifest : MEDIA.dockerManifest,
-    config: {
-      mediaType: isOci ? MEDIA.ociConfig : MEDIA.dockerConfig,
-      size: documentBytes.length,
-      digest: digestOfBytes(documentBytes),
-    },
-    layers: layers.map(({ mediaType, size, digest }) => ({
-      mediaType: isOci ? ociType(mediaType) : mediaType,
-      size,
-      digest,
-    })),
-  };
-  const manifestBytes = new TextEncoder().encode(JSON.stringify(manifest));
-  return { manifest: parseManifest(manifestBytes), manifestBytes };
 }

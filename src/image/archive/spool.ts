@@ -49,13 +49,13 @@ class Spool implements ArchiveFiles {
 
   async take(fd: number): Promise<void> {
     const source = openSource(fd);
-    const reader = extract();
+    const reader = extract({} as object);
     const feed = async (): Promise<void> => {
       for await (const piece of source.pieces) {
         if (reader.destroyed) return;
         if (!reader.write(piece)) await settled(reader, ["drain", "close"]);
       }
-      reader.end();
+      reader.end(undefined);
     };
     const fed = feed().catch((error: unknown) =>
       reader.destroy(error instanceof Error ? error : new Error(String(error))),
@@ -99,7 +99,6 @@ class Spool implements ArchiveFiles {
       for await (const piece of content) writer.write(piece);
       if (writer.offset !== size) throw new ArchiveError("it is cut short");
       const blob = writer.finish();
-      if (blob === undefined) throw new ArchiveError("a member could not be stored");
       const before = this.#large.get(key);
       if (before !== undefined) close(before.fd);
       this.#large.set(key, blob);

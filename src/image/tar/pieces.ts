@@ -25,6 +25,13 @@ export class TarPieces {
     if (member.size > 0) yield* this.#copy(content, member.size);
   }
 
+  /** A regular file of these bytes. */
+  *addBytes(member: Omit<TarMember, "size" | "type">, content: Uint8Array): Pieces {
+    yield* this.#put(tarHeader({ ...member, type: "0", size: content.length }));
+    yield* this.#put(content);
+    yield* this.#zeros(padding(content.length));
+  }
+
   /** The end of the archive, and what is still held here. */
   *end(): Pieces {
     yield* this.#zeros(2 * BLOCK);

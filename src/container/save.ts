@@ -1,0 +1,33 @@
+import { saveImages } from "../image/archive/save.ts";
+import { resolveNames } from "../image/names.ts";
+import { openStored, type StoredImage } from "../image/stored.ts";
+import { resolveImage } from "../image/store.ts";
+import { sweepBlobs } from "./images.ts";
+import type { Paths } from "./paths.ts";
+
+/** `save`: images by name or id, as one archive into the descriptor `out`. A repository without a tag means all of its tags. */
+export async function saveNamed(paths: Paths, references: readonly string[], out: number): Promise<void> {
+  const { root, run } = paths;
+  const opened = new Map<string, { readonly image: StoredImage; readonly tags: Set<string> }>();
+  try {
+    for (const reference of references) {
+      await resolveImage(root, run, reference);
+      for (const { name, tag } of resolveNames(root, reference)) {
+        const image = await openStored(root, name);
+        const known = opened.get(image.id);
+        if (known !== undefined) image.release();
+        const one = known ?? { image, tags: new Set<string>() };
+        if (tag !== undefined) one.tags.add(tag);
+        opened.set(image.id, one);
+      }
+    }
+    saveImages(
+      root,
+      [...opened.values()].map(({ image, tags }) => ({ image, tags: [...tags] })),
+      out,
+    );
+  } finally {
+    for (const { image } of opened.values()) image.release();
+    await sweepBlobs(paths);
+  }
+}

@@ -1,0 +1,22 @@
+import { type HeldBlob, newBlob } from "./blob-writer.ts";
+import { TreeReader } from "./tar/tree-reader.ts";
+
+/**
+ * Packs the tree open on `root` into a blob of the store, as a plain tar, whose digest is the layer's diff id too: a container's own
+ * layer in overlayfs's form, without the engine's own places (`except`), or with `whole` a tree as it is seen.
+ */
+export function packBlob(
+  root: string,
+  tree: number,
+  options: { readonly whole: true } | { readonly whole: false; readonly except: readonly string[] },
+): HeldBlob {
+  const reader = new TreeReader(options.whole ? {} : { layer: true, except: options.except });
+  const writer = newBlob(root);
+  try {
+    for (const piece of reader.read(tree)) writer.write(piece);
+    return writer.finish();
+  } catch (error) {
+    writer.abandon();
+    throw error;
+  }
+}
