@@ -11,6 +11,7 @@ const TEXT = 1 << 20;
 export class Answer {
   readonly status: number;
   readonly headers: Headers;
+  #bytes: Uint8Array | undefined;
 
   constructor(
     readonly response: Response,
@@ -58,8 +59,13 @@ export class Answer {
     }
   }
 
-  /** The whole body; TransportError where it is longer than `limit` bytes. */
+  /** The whole body, also when it is asked for again; TransportError where it is longer than `limit` bytes. */
   async bytes(limit: number): Promise<Uint8Array> {
+    this.#bytes ??= await this.#read(limit);
+    return this.#bytes;
+  }
+
+  async #read(limit: number): Promise<Uint8Array> {
     const tooLong = new TransportError(`its answer is larger than ${limit / 1024} KiB`, "unreadable");
     if ((this.length ?? 0) > limit) {
       await this.discard();

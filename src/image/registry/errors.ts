@@ -1,5 +1,5 @@
 import { EngineError } from "../../linux/errors.ts";
-import { familiar, HUB, isDigest } from "../reference.ts";
+import { HUB } from "../reference.ts";
 import { isFields, parseFields, textOf } from "./surroundings.ts";
 
 /** A registry that said no. `status` is that of HTTP, `code` the registry's own (OCI distribution 1.1, "Error Codes"). */
@@ -8,6 +8,8 @@ export class RegistryError extends EngineError {
     message: string,
     readonly status: number,
     readonly code: string | undefined,
+    /** What it asks to be waited before the next try, in ms. */
+    readonly wait?: number,
   ) {
     super(message);
   }
@@ -117,45 +119,6 @@ export function bodyWords(body: string): { code?: string; words: string } {
   if (!fields) return { words: "" };
   const other = textOf(fields, "details") ?? textOf(fields, "message") ?? textOf(fields, "error_description");
   return { words: oneLine(other ?? "") };
-}
-
-/** What was asked for when the registry said no. */
-export interface Asked {
-  /** As users know it: `docker.io`. */
-  readonly domain: string;
-  readonly repository: string;
-  readonly verb: "pull" | "push";
-  /** What of the repository: a manifest by tag or digest, a blob by digest, or an upload. */
-  readonly what: "manifest" | "blob" | "upload";
-  readonly reference?: string;
-}
-
-/** The one line for a refusal: status and body of the answer, said for what was asked. */
-export function refusal(asked: Asked, status: number, body: string): RegistryError {
-  const { code, words } = bodyWords(body);
-  const name = familiar(`${asked.domain}/${asked.repository}`);
-  const said = words === "" ? `the registry answered ${status}` : words;
-  const whole = asked.reference === undefined ? name : withReference(name, asked.reference);
-  const fail = (message: string): RegistryError => new RegistryError(message, status, code);
-  if (status === 401 || status === 403) {
-    const rest = `${said}: '${loginCommand(asked.domain)}'`;
-    if (asked.verb === "pull")
-      return fail(`pull access denied for ${name}, repository does not exist or may require login: ${rest}`);
-    return fail(`push access denied for ${name}: ${rest}`);
-  }
-  if (status === 404 && asked.what === "manifest" && asked.verb === "pull")
-    return fail(`manifest for ${whole} not found: ${words === "" ? "manifest unknown" : words}`);
-  if (status === 429) return fail(`cannot ${asked.verb} ${whole}: ${withCode("toomanyrequests", said)}`);
-  return fail(`cannot ${asked.verb} ${asked.what} of ${whole}: ${said}`);
-}
-
-function withCode(code: string, said: string): string {
-  return said.startsWith(code) ? said : `${code}: ${said}`;
-}
-
-/** The name with a tag or digest behind it. */
-export function withReference(name: string, reference: string): string {
-  return `${name}${isDigest(reference) ? "@" : ":"}${reference}`;
 }
 
 /** What to type to log in; the hub goes without saying. */

@@ -82,8 +82,6 @@ function readEntry(table: Fields, fail: Fail): Entry {
   const location = place(table, "location", fail);
   const prefix = place(table, "prefix", fail) ?? location;
   if (prefix === undefined) throw fail("a [[registry]] has neither prefix nor location");
-  if (location === undefined && !prefix.startsWith("*.") && textOf(table, "prefix") === undefined)
-    throw fail(`[[registry]] ${prefix} has no location`);
   const digestOnly = flag(table, "mirror-by-digest-only", fail);
   const mirrors = tables(table, "mirror", fail).map((mirror) => {
     const at = place(mirror, "location", fail);

@@ -23,6 +23,8 @@ export interface Ask {
   readonly body?: Uint8Array | { readonly size: number; open(): AsyncIterable<Uint8Array> };
   /** Whether what comes is verified by its digest, so that it may come by plain http as well. */
   readonly verified?: boolean;
+  /** Stops this request alone. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What all of a registry's requests share. */
@@ -40,12 +42,15 @@ type Tls = NonNullable<BunFetchRequestInit["tls"]>;
  */
 export class Transport {
   readonly #tls = new Map<string, Promise<Tls>>();
+  readonly #home: URL;
 
   constructor(
     readonly host: string,
     readonly unverified: boolean,
     readonly settings: Settings,
-  ) {}
+  ) {
+    this.#home = new URL(`https://${host}`);
+  }
 
   /**
    * One request with its redirects, at most 10, which are followed by hand: what may tell who we are goes only to the
@@ -67,12 +72,17 @@ export class Transport {
   /** One request without redirects. */
   async send(ask: Ask): Promise<Answer> {
     const { stall } = this.settings.timing;
-    const watch = new Watch(this.settings.signal);
+    const outer = [this.settings.signal, ask.signal].filter((one) => one !== undefined);
+    const watch = new Watch(outer);
     let broken: unknown;
     const explain = (error: unknown): unknown => {
-      if (this.settings.signal?.aborted) return this.settings.signal.reason;
+      const stopped = outer.find(({ aborted }) => aborted);
+      if (stopped) return stopped.reason;
       if (broken !== undefined) return broken;
-      return error instanceof TransportError ? error : transportError(error, ask.url.host);
+      return this.#named(
+        error instanceof TransportError ? error : transportError(error, ask.url.host),
+        ask.url,
+      );
     };
     try {
       const init = await this.#init(ask, watch, (error) => {
@@ -86,6 +96,12 @@ export class Transport {
       watch.end();
       throw explain(error);
     }
+  }
+
+  /** Whoever reads it thinks of the registry: another host, of tokens or of a storage, has to be named. */
+  #named(error: TransportError, url: URL): TransportError {
+    if (url.hostname === this.#home.hostname) return error;
+    return new TransportError(`${url.host}: ${error.message}`, error.trouble, { cause: error });
   }
 
   async #init(ask: Ask, watch: Watch, failed: (error: unknown) => void): Promise<BunFetchRequestInit> {
@@ -140,13 +156,12 @@ export class Transport {
   /** The registry's own CAs hold for where it redirects too, a private storage as a rule; its client certificate does not. */
   async #makeTls(url: URL): Promise<Tls> {
     const { where } = this.settings;
-    const home = new URL(`https://${this.host}`);
     const own = certificatesFor(this.host, where);
-    const theirs = url.host === home.host ? own : certificatesFor(url.host, where);
+    const theirs = url.host === this.#home.host ? own : certificatesFor(url.host, where);
     const extra = theirs === own ? own.ca : [...own.ca, ...theirs.ca];
     return {
       ca: [...(await systemRoots(where)), ...extra],
-      rejectUnauthorized: !(this.unverified && url.hostname === home.hostname),
+      rejectUnauthorized: !(this.unverified && url.hostname === this.#home.hostname),
       ...theirs.client,
     };
   }

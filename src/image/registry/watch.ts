@@ -1,14 +1,16 @@
 import { TransportError } from "./errors.ts";
 
-/** The signal of one request: aborted with the one from outside, or when nothing has come for too long. */
+/** The signal of one request: aborted with one of those from outside, or when nothing has come for too long. */
 export class Watch {
   readonly #controller = new AbortController();
-  readonly #stop = (): void => this.#controller.abort(this.outer?.reason);
+  readonly #stop = (event: Event): void => this.#controller.abort((event.target as AbortSignal).reason);
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(readonly outer: AbortSignal | undefined) {
-    if (outer?.aborted) this.#stop();
-    else outer?.addEventListener("abort", this.#stop, { once: true });
+  constructor(readonly outer: readonly AbortSignal[]) {
+    for (const signal of outer) {
+      if (signal.aborted) this.#controller.abort(signal.reason);
+      else signal.addEventListener("abort", this.#stop, { once: true });
+    }
   }
 
   get signal(): AbortSignal {
@@ -26,9 +28,9 @@ export class Watch {
     clearTimeout(this.#timer);
   }
 
-  /** Over: the outer signal is let go of. */
+  /** Over: the outer signals are let go of. */
   end(): void {
     this.disarm();
-    this.outer?.removeEventListener("abort", this.#stop);
+    for (const signal of this.outer) signal.removeEventListener("abort", this.#stop);
   }
 }
