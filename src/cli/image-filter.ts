@@ -2,7 +2,7 @@ import type { Paths } from "../container/paths.ts";
 import { findImage, type ListedImage, listImages } from "../image/store.ts";
 import { UsageError } from "./errors.ts";
 import { combineFilters, hasLabel } from "./filter.ts";
-import { type ImageName, NONE } from "./image-listing.ts";
+import type { ImageName } from "./image-listing.ts";
 import { parseDuration } from "./units.ts";
 
 /** An image under one of its names. */
@@ -22,7 +22,7 @@ function testFor(paths: Paths, key: string, value: string): Test {
   switch (key) {
     case "dangling": {
       const wanted = truth(value);
-      return ({ name }) => (name.tag === NONE && name.repository === NONE) === wanted;
+      return ({ image }) => (image.tags.length === 0) === wanted;
     }
     case "label":
       return ({ image }) => hasLabel(labelsOf(paths, image), value);

@@ -5,6 +5,8 @@ import { UsageError } from "./errors.ts";
 export function readTag(text: string): string {
   const reference = parseReference(text);
   if (reference.digest !== undefined)
-    throw new UsageError(`invalid name ${text}: a digest is not given to an image, it has it: leave @sha256:… out`);
+    throw new UsageError(
+      `invalid name ${text}: a digest is not given to an image, it has it: leave @sha256:… out`,
+    );
   return canonical(reference);
 }

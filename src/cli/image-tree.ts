@@ -50,7 +50,9 @@ function render(node: Node, indent: string): string[] {
       const { ID = "", Size = "" } = imageRow(image, { repository: "", tag: "", digest: "" }, false);
       return ` ← ${nameOf(image)} (${ID}, ${Size})`;
     });
-    lines.push(`${indent}${last ? "└─" : "├─"} ${name.slice(0, 12)} ${humanSize(child.size)}${ends.join("")}`);
+    lines.push(
+      `${indent}${last ? "└─" : "├─"} ${name.slice(0, 12)} ${humanSize(child.size)}${ends.join("")}`,
+    );
     lines.push(...render(child, `${indent}${last ? "   " : "│  "}`));
   }
   return lines;

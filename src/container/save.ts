@@ -1,7 +1,7 @@
 import { saveImages } from "../image/archive/save.ts";
 import { resolveNames } from "../image/names.ts";
-import { openStored, type StoredImage } from "../image/stored.ts";
 import { resolveImage } from "../image/store.ts";
+import { openStored, type StoredImage } from "../image/stored.ts";
 import { sweepBlobs } from "./images.ts";
 import type { Paths } from "./paths.ts";
 

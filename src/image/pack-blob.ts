@@ -1,4 +1,5 @@
 import { type HeldBlob, newBlob } from "./blob-writer.ts";
+import { packLayer } from "./tar/pack-layer.ts";
 import { TreeReader } from "./tar/tree-reader.ts";
 
 /**
@@ -10,10 +11,10 @@ export function packBlob(
   tree: number,
   options: { readonly whole: true } | { readonly whole: false; readonly except: readonly string[] },
 ): HeldBlob {
-  const reader = new TreeReader(options.whole ? {} : { layer: true, except: options.except });
   const writer = newBlob(root);
   try {
-    for (const piece of reader.read(tree)) writer.write(piece);
+    if (options.whole) for (const piece of new TreeReader().read(tree)) writer.write(piece);
+    else packLayer(tree, writer, options);
     return writer.finish();
   } catch (error) {
     writer.abandon();

@@ -43,7 +43,7 @@ export async function pullImage(store: Store, reference: Reference, options: Pul
   const { path, tag, digest: wanted } = reference;
   sweepOnceABoot(store);
   const registry = await openRegistry(reference.domain, signal === undefined ? {} : { signal });
-  progress.line(`${wanted ?? tag}: Pulling from ${familiar(repositoryOf(reference)) === path ? path : path}`);
+  progress.line(`${wanted ?? tag}: Pulling from ${path}`);
   const top = await registry.manifest(path, wanted ?? tag ?? "latest");
   const source = await readSource(store, registry, path, top, options);
   const installed = await installImage(

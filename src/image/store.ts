@@ -1,6 +1,8 @@
 import { EngineError } from "../linux/errors.ts";
 import { findImage } from "./find.ts";
 import type { Image, ImageUse } from "./image.ts";
+import { own, readIndex } from "./index-file.ts";
+import { archiveSource, EMBEDDED_NAME, isInStep } from "./origin.ts";
 import { fullName, parseReference } from "./reference.ts";
 
 export { findImage } from "./find.ts";
@@ -23,6 +25,13 @@ export async function resolveImage(root: string, run: string, reference: string)
   if (unpacked !== undefined) return unpacked;
   parseReference(reference);
   throw new EngineError(`Unable to find image '${reference}' locally`);
+}
+
+/** Whether there is an image of that whole name, unpacked or not. */
+export function hasImage(root: string, full: string): boolean {
+  const tag = own(readIndex(root).tags, full);
+  const archive = archiveSource(root, full);
+  return archive !== undefined || full === EMBEDDED_NAME || (tag !== undefined && isInStep(tag, archive));
 }
 
 /**

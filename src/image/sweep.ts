@@ -2,9 +2,10 @@ import { close, lock, O, open, rename, unlinkIfAny } from "../linux/file.ts";
 import { listFolder } from "../linux/folder.ts";
 import { isStillAt, statIfAny } from "../linux/stat.ts";
 import { partialPath } from "./blob-writer.ts";
-import { blobPath, blobsPath, readBlob } from "./blobs.ts";
+import { blobPath, blobsPath } from "./blobs.ts";
 import type { ImageEntry } from "./index-file.ts";
 import { layersPath } from "./name.ts";
+import { blobsOf } from "./reach.ts";
 import { TEMPORARY, type Temporary, temporaryPath } from "./temporary.ts";
 
 /**
@@ -37,30 +38,7 @@ export function takeUnreachable(
   const usedLayers = new Set([...inUse].map((layer) => layer.slice(layer.lastIndexOf("/") + 1)));
   for (const entry of images.values()) for (const layer of entry.layers) usedLayers.add(layer);
   takePartials(root, everything);
-  return { layers: takeLayers(root, usedLayers), blobs: takeBlobs(root, usedBlobs(root, images)) };
-}
-
-/** The digests of all blobs that images name. */
-function usedBlobs(root: string, images: ReadonlyMap<string, ImageEntry>): ReadonlySet<string> {
-  const used = new Set<string>();
-  for (const [id, { manifest }] of images) {
-    if (manifest === undefined) continue;
-    used.add(id);
-    used.add(manifest);
-    for (const layer of layersOf(root, manifest)) used.add(layer);
-  }
-  return used;
-}
-
-/** The digests of a manifest's layers; none where it cannot be read: such an image runs on, but cannot be saved. */
-function layersOf(root: string, manifest: string): string[] {
-  try {
-    const text = new TextDecoder().decode(readBlob(root, manifest));
-    const { layers } = JSON.parse(text) as { readonly layers: readonly { readonly digest: string }[] };
-    return layers.map(({ digest }) => digest);
-  } catch {
-    return [];
-  }
+  return { layers: takeLayers(root, usedLayers), blobs: takeBlobs(root, blobsOf(root, images)) };
 }
 
 function takeLayers(root: string, used: ReadonlySet<string>): Swept["layers"] {

@@ -10,6 +10,7 @@ const TIOCGPTPEER = 0x5441;
 const TIOCGPTN = 0x80045430;
 /** tcsetattr(3): after the output that is still under way. */
 const TCSADRAIN = 1;
+const ECHO = 8;
 
 /** isatty(3). */
 export function isTerminal(fd: number): boolean {
@@ -23,6 +24,20 @@ export function makeRaw(fd: number): () => void {
   const raw = saved.slice();
   libc().cfmakeraw(raw);
   check(libc().tcsetattr(fd, TCSADRAIN, raw), "tcsetattr", `fd ${fd}`);
+  return () => {
+    libc().tcsetattr(fd, TCSADRAIN, saved);
+  };
+}
+
+/** Lets a terminal not show what is typed (termios(3), ECHO), for passwords; returns what puts it back as it was. */
+export function withoutEcho(fd: number): () => void {
+  const saved = new Uint8Array(128);
+  check(libc().tcgetattr(fd, saved), "tcgetattr", `fd ${fd}`);
+  const silent = saved.slice();
+  const flags = new DataView(silent.buffer);
+  // c_lflag is the fourth word
+  flags.setUint32(12, flags.getUint32(12, true) & ~ECHO, true);
+  check(libc().tcsetattr(fd, TCSADRAIN, silent), "tcsetattr", `fd ${fd}`);
   return () => {
     libc().tcsetattr(fd, TCSADRAIN, saved);
   };

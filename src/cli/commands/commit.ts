@@ -19,7 +19,12 @@ export const command: Command = {
       value: "INSTRUCTION",
       help: "Change how it runs, as in a Dockerfile (CMD, ENV, ...)",
     },
-    { name: "pause", short: "p", kind: "bool", help: "Pause the container meanwhile (default; --pause=false)" },
+    {
+      name: "pause",
+      short: "p",
+      kind: "bool",
+      help: "Pause the container meanwhile (default; --pause=false)",
+    },
     { name: "tar", kind: "bool", help: "All of its files as the plain archive image/IMAGE.tar instead" },
   ],
   args: { min: 1, max: 2 },

@@ -8,7 +8,9 @@ export const command: Command = {
   name: "export",
   summary: "Write a container's root file system as a tar archive",
   usage: "[OPTIONS] CONTAINER",
-  flags: [{ name: "output", short: "o", kind: "string", value: "FILE", help: "Write to a file, not to stdout" }],
+  flags: [
+    { name: "output", short: "o", kind: "string", value: "FILE", help: "Write to a file, not to stdout" },
+  ],
   args: { min: 1, max: 1 },
   interspersed: true,
   completes: "containers",

@@ -1,7 +1,7 @@
-import { openStored } from "../../image/stored.ts";
 import { resolveImage } from "../../image/store.ts";
-import { localTime } from "../../linux/time.ts";
+import { openStored } from "../../image/stored.ts";
 import { print } from "../../linux/process.ts";
+import { localTime } from "../../linux/time.ts";
 import type { Command, Parsed } from "../command.ts";
 import { enginePaths } from "../engine.ts";
 import { formatRows } from "../format.ts";

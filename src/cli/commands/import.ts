@@ -27,7 +27,10 @@ export const command: Command = {
   ],
   args: { min: 1, max: 2 },
   interspersed: true,
-  examples: ["mydocker import root.tar.gz myimage", "mydocker export c1 | mydocker import -c 'CMD sh' - myimage:v1"],
+  examples: [
+    "mydocker import root.tar.gz myimage",
+    "mydocker export c1 | mydocker import -c 'CMD sh' - myimage:v1",
+  ],
   run,
 };
 
@@ -78,6 +81,9 @@ async function* download(url: string): AsyncGenerator<Uint8Array> {
     throw new EngineError(`cannot download ${url}: ${error instanceof Error ? error.message : error}`, 1);
   });
   if (!answer.ok || answer.body === null)
-    throw new EngineError(`cannot download ${url}: the server answers ${answer.status} ${answer.statusText}`, 1);
+    throw new EngineError(
+      `cannot download ${url}: the server answers ${answer.status} ${answer.statusText}`,
+      1,
+    );
   for await (const piece of answer.body) yield piece;
 }

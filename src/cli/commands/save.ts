@@ -8,7 +8,9 @@ export const command: Command = {
   name: "save",
   summary: "Write images as an archive (docker-archive and OCI layout in one)",
   usage: "[OPTIONS] IMAGE [IMAGE...]",
-  flags: [{ name: "output", short: "o", kind: "string", value: "FILE", help: "Write to a file, not to stdout" }],
+  flags: [
+    { name: "output", short: "o", kind: "string", value: "FILE", help: "Write to a file, not to stdout" },
+  ],
   args: { min: 1, max: Number.POSITIVE_INFINITY },
   interspersed: true,
   completes: "images",

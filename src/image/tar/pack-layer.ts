@@ -1,5 +1,4 @@
-import { type Gzipped, writeGzip } from "./gzip.ts";
-import type { TarOutput } from "./output.ts";
+import type { ByteSink } from "./gzip.ts";
 import { TreeReader } from "./tree-reader.ts";
 
 /** What of a layer is not to be written. */
@@ -16,30 +15,14 @@ export interface LayerOptions {
  * container's upper folder, or an unpacked layer. Devices 0:0 become `.wh.NAME`, opaque folders begin with `.wh..wh..opq`,
  * overlayfs's own attributes and sockets are left out. Returns the bytes of file content. Throws EngineError for what such
  * a tar cannot hold (a name that begins with `.wh.`, a path of more than 4095 bytes), for what is not whole without the
- * layers below (metacopy, redirect), and as TarOutput does; SysError where another system call failed.
+ * layers below (metacopy, redirect), and what the sink throws; SysError where another system call failed.
  */
 export function packLayer(
   root: number,
-  output: TarOutput,
+  sink: ByteSink,
   options: LayerOptions = {},
 ): { readonly size: number } {
   const reader = new TreeReader({ ...options, layer: true });
-  output.take(reader.read(root));
+  for (const piece of reader.read(root)) sink.write(piece);
   return { size: reader.size };
-}
-
-/** A layer as it was written, compressed; `contentSize` is the bytes of file content. */
-export interface PackedLayer extends Gzipped {
-  readonly contentSize: number;
-}
-
-/** The same through gzip into the descriptor `fd`, with the digests and sizes of both forms. */
-export async function packLayerGzip(
-  root: number,
-  fd: number,
-  options: LayerOptions = {},
-): Promise<PackedLayer> {
-  const reader = new TreeReader({ ...options, layer: true });
-  const gzipped = await writeGzip(reader.read(root), fd);
-  return { ...gzipped, contentSize: reader.size };
 }
