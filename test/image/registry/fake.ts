@@ -163,6 +163,8 @@ async function upload(
 /** A server of bare sockets: `answer` gets the head of each request and says what to do with the connection. */
 export function rawServer(answer: (head: string, socket: Bun.Socket<{ text: string }>) => void): {
   readonly domain: string;
+  /** Takes no more connections. */
+  close(): void;
   stop(): void;
 } {
   const server = Bun.listen<{ text: string }>({
@@ -185,7 +187,7 @@ export function rawServer(answer: (head: string, socket: Bun.Socket<{ text: stri
       },
     },
   });
-  return { domain: `127.0.0.1:${server.port}`, stop: () => server.stop(true) };
+  return { domain: `127.0.0.1:${server.port}`, close: () => server.stop(), stop: () => server.stop(true) };
 }
 
 /** A folder with home and etc of its own, in which nothing is configured, and no waits to speak of. */
