@@ -1,5 +1,6 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { BLOCK, padding, type TarMember, tarHeader } from "../../src/image/tar/header.ts";
+import type { Limits } from "../../src/image/tar/limits.ts";
 import { unpackTar } from "../../src/image/tar/unpack.ts";
 import { close, O, open } from "../../src/linux/file.ts";
 
@@ -46,21 +47,26 @@ export async function* piecesOf(data: Uint8Array, size = 65536): AsyncGenerator<
   for (let at = 0; at < data.length; at += size) yield data.subarray(at, at + size);
 }
 
-/** Unpacks into an existing folder. */
-export async function unpackTo(folder: string, tar: Uint8Array, size?: number): ReturnType<typeof unpackTar> {
+/** Unpacks into an existing folder, in pieces of `size` bytes. */
+export async function unpackTo(
+  folder: string,
+  tar: Uint8Array,
+  size?: number,
+  limits: Partial<Limits> = {},
+): ReturnType<typeof unpackTar> {
   const fd = open(folder, O.RDONLY | O.DIRECTORY);
   try {
-    return await unpackTar(piecesOf(tar, size), fd);
+    return await unpackTar(piecesOf(tar, size), fd, limits);
   } finally {
     close(fd);
   }
 }
 
 /** The message with which unpacking fails; fails itself where it does not. */
-export async function refusal(tar: Uint8Array, size?: number): Promise<string> {
+export async function refusal(tar: Uint8Array, size?: number, limits: Partial<Limits> = {}): Promise<string> {
   return await inFolder(async (folder) => {
     try {
-      await unpackTo(folder, tar, size);
+      await unpackTo(folder, tar, size, limits);
     } catch (error) {
       return error instanceof Error ? error.message : String(error);
     }

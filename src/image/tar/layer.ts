@@ -1,5 +1,6 @@
 import { S_IFDIR, S_IFMT } from "../../linux/stat.ts";
-import { ArchiveError } from "./archive-error.ts";
+import { ArchiveError, named } from "./archive-error.ts";
+import type { Limits } from "./limits.ts";
 import { splitPath } from "./member-path.ts";
 import { Reader, type Unpacked } from "./reader.ts";
 import { TreeWriter } from "./tree-writer.ts";
@@ -22,19 +23,20 @@ export interface LayerResult extends Omit<Unpacked, "newest"> {
  * folders are followed as if `root` were "/". Throws as `unpackTar` does; a layer may be empty, and may lack the blocks
  * of zeros at its end, as its digest is known.
  */
-export async function unpackLayer(pieces: AsyncIterable<Uint8Array>, root: number): Promise<LayerResult> {
+export async function unpackLayer(
+  pieces: AsyncIterable<Uint8Array>,
+  root: number,
+  limits: Partial<Limits> = {},
+): Promise<LayerResult> {
   const writer = new TreeWriter(root, "in-root");
   try {
     const marks: Mark[] = [];
-    const reader = new Reader(writer, {
-      absolute: true,
-      mayLackEnd: true,
-      isMember: (path) => {
-        const mark = readMark(path);
-        if (mark !== undefined && mark.kind !== "aufs") marks.push(mark);
-        return mark === undefined;
-      },
-    });
+    const isMember = (path: string): boolean => {
+      const mark = readMark(path);
+      if (mark !== undefined && mark.kind !== "aufs") marks.push(mark);
+      return mark === undefined;
+    };
+    const reader = new Reader(writer, { absolute: true, mayLackEnd: true, isMember }, limits);
     for await (const piece of pieces) await reader.push(piece);
     await reader.end();
     const { whiteouts, opaque, replaced } = makeMarks(writer, marks);
@@ -48,38 +50,47 @@ export async function unpackLayer(pieces: AsyncIterable<Uint8Array>, root: numbe
   }
 }
 
-interface Marked {
-  readonly whiteouts: string[];
+/** What marks have become. */
+class Marks {
+  readonly whiteouts: string[] = [];
+  readonly #gone = new Set<string>();
   /** Folders that lower layers are not seen in. */
-  readonly opaque: Set<string>;
+  readonly opaque = new Set<string>();
   /** Those of them which lower layers are not seen at, either. */
-  readonly replaced: Set<string>;
+  readonly replaced = new Set<string>();
+
+  constructor(readonly writer: TreeWriter) {}
+
+  make({ path, kind }: Mark): void {
+    if (this.#gone.has(path) || isBelow(path, this.#gone) || isBelow(path, this.opaque)) return;
+    const type = typeOf(this.writer, path);
+    const there = this.writer.truePath(path);
+    if (type === "folder" || (type === "missing" && kind === "opaque")) {
+      this.writer.opaque(path);
+      this.opaque.add(there);
+      if (kind === "whiteout") this.replaced.add(there);
+    } else if (type === "missing") {
+      this.writer.whiteout(path);
+      this.whiteouts.push(there);
+      this.#gone.add(there);
+    }
+  }
 }
 
 /** Makes whiteouts and opaque folders, when all else that the layer brings is there. */
-function makeMarks(writer: TreeWriter, marks: readonly Mark[]): Marked {
-  const whiteouts: string[] = [];
-  const gone = new Set<string>();
-  const opaque = new Set<string>();
-  const replaced = new Set<string>();
+function makeMarks(writer: TreeWriter, marks: readonly Mark[]): Marks {
+  const made = new Marks(writer);
   // what lies above comes first, and a whiteout of a folder before the mark in it
   const order = (mark: Mark): string => `${mark.path}\0${mark.kind === "opaque" ? 1 : 0}`;
   const sorted = marks.map((mark) => [order(mark), mark] as const).sort(([a], [b]) => (a < b ? -1 : 1));
-  for (const [, { kind, path }] of sorted) {
-    if (gone.has(path) || isBelow(path, gone) || isBelow(path, opaque)) continue;
-    const type = typeOf(writer, path);
-    const there = writer.truePath(path);
-    if (type === "folder" || (type === "missing" && kind === "opaque")) {
-      writer.opaque(path);
-      opaque.add(there);
-      if (kind === "whiteout") replaced.add(there);
-    } else if (type === "missing") {
-      writer.whiteout(path);
-      whiteouts.push(there);
-      gone.add(there);
+  for (const [, mark] of sorted) {
+    try {
+      made.make(mark);
+    } catch (error) {
+      throw named(error, mark.path);
     }
   }
-  return { whiteouts, opaque, replaced };
+  return made;
 }
 
 function typeOf(writer: TreeWriter, path: string): "folder" | "missing" | "other" {

@@ -16,9 +16,22 @@ export function readPax(data: Uint8Array, into: Map<string, string>): void {
     const equals = text.indexOf("=", blank);
     const good = /^[0-9]{1,9}$/.test(digits) && end <= text.length && text[end - 1] === "\n";
     if (!good || equals < 0 || equals >= end) throw new ArchiveError("a pax header is malformed");
-    into.set(text.slice(blank + 1, equals), text.slice(equals + 1, end - 1));
+    keep(text.slice(blank + 1, equals), text.slice(equals + 1, end - 1), into);
     at = end;
   }
+}
+
+/** A sparse file's map in GNU's format 0.0: two records for each piece, in turn. It becomes one record, as in format 0.1. */
+const PIECES = ["GNU.sparse.offset", "GNU.sparse.numbytes"];
+const SPARSE_MAP = "GNU.sparse.map";
+
+function keep(key: string, value: string, into: Map<string, string>): void {
+  if (!PIECES.includes(key)) {
+    into.set(key, value);
+    return;
+  }
+  const before = into.get(SPARSE_MAP);
+  into.set(SPARSE_MAP, before === undefined ? value : `${before},${value}`);
 }
 
 /** One record of a pax header; its length counts itself. */
@@ -52,7 +65,15 @@ export function xattrKey(name: string): string {
   return `${XATTR}${name.replaceAll("%", "%25").replaceAll("=", "%3D")}`;
 }
 
-/** The extended attribute of such a key. */
-export function xattrName(key: string): string {
-  return key.slice(XATTR.length).replaceAll("%3D", "=").replaceAll("%25", "%");
+/** libarchive's own: the name escaped as in an address, the value in base64. */
+const LIBARCHIVE = "LIBARCHIVE.xattr.";
+
+/** The extended attribute that a record is for, its name and value as byte strings; undefined for other records. */
+export function xattrOf(key: string, value: string): readonly [name: string, value: string] | undefined {
+  if (key.startsWith(XATTR))
+    return [key.slice(XATTR.length).replaceAll("%3D", "=").replaceAll("%25", "%"), value];
+  if (!key.startsWith(LIBARCHIVE)) return undefined;
+  const byte = (_: string, digits: string): string => String.fromCharCode(Number.parseInt(digits, 16));
+  const name = key.slice(LIBARCHIVE.length).replace(/%([0-9A-Fa-f]{2})/g, byte);
+  return [name, Buffer.from(value, "base64").toString("latin1")];
 }

@@ -4,7 +4,7 @@ import { fdPath } from "../../linux/mount.ts";
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFMT } from "../../linux/stat.ts";
 import * as tree from "../../linux/tree.ts";
 import { type Target, writeXattr } from "../../linux/xattr.ts";
-import { ArchiveError } from "./archive-error.ts";
+import { ArchiveError, named } from "./archive-error.ts";
 import { FolderCache, type Links } from "./folder-cache.ts";
 import { joinPath, splitPath } from "./member-path.ts";
 import { belongsToImage, OVERLAY_OPAQUE } from "./xattr-policy.ts";
@@ -162,11 +162,19 @@ export class TreeWriter {
 
   /** Sets the folders' times, which every member made in them has changed, and their default ACLs. */
   finish(): void {
-    for (const [path, { mtime, acl }] of this.#folderEnds) {
-      const [dirfd, name] = path === "" ? [this.root, "."] : this.#place(path);
-      if (acl !== undefined) this.#xattr([dirfd, name], DEFAULT_ACL, acl);
-      tree.setTimeName(dirfd, name, mtime);
+    for (const [path, end] of this.#folderEnds) {
+      try {
+        this.#finishFolder(path, end);
+      } catch (error) {
+        throw named(error, path);
+      }
     }
+  }
+
+  #finishFolder(path: string, { mtime, acl }: FolderEnd): void {
+    const [dirfd, name] = path === "" ? [this.root, "."] : this.#place(path);
+    if (acl !== undefined) this.#xattr([dirfd, name], DEFAULT_ACL, acl);
+    tree.setTimeName(dirfd, name, mtime);
   }
 
   /** Closes what is open; the root is the caller's. */
@@ -237,6 +245,10 @@ export class TreeWriter {
     try {
       writeXattr(target, name, value);
     } catch (error) {
+      if (isErrno(error, "ENOSPC", "E2BIG", "ERANGE"))
+        throw new ArchiveError(
+          `its extended attribute ${quote(name)} is more than the file system has room for`,
+        );
       // a program that misses its capability would fail much later: that one must be kept
       if (!isErrno(error, "EOPNOTSUPP") || name === "security.capability") throw error;
     }

@@ -1,3 +1,4 @@
+import type { Limits } from "./limits.ts";
 import { Reader, type Unpacked } from "./reader.ts";
 import { TreeWriter } from "./tree-writer.ts";
 
@@ -9,10 +10,14 @@ const RULES = { absolute: false, mayLackEnd: false, isMember: () => true };
  * or tries to leave the folder; SysError where a system call failed. The folder is then half-filled: the
  * caller's to remove.
  */
-export async function unpackTar(pieces: AsyncIterable<Uint8Array>, root: number): Promise<Unpacked> {
+export async function unpackTar(
+  pieces: AsyncIterable<Uint8Array>,
+  root: number,
+  limits: Partial<Limits> = {},
+): Promise<Unpacked> {
   const writer = new TreeWriter(root);
   try {
-    const reader = new Reader(writer, RULES);
+    const reader = new Reader(writer, RULES, limits);
     for await (const piece of pieces) await reader.push(piece);
     await reader.end();
     writer.finish();
