@@ -1,6 +1,6 @@
 import { describeError, errorChain } from "./cli/errors.ts";
 import { HelpWanted, parseFlags } from "./cli/flags.ts";
-import { allCommands, loadCommand, takeGlobals } from "./cli/registry.ts";
+import { allCommands, findCommand, loadCommand, takeGlobals } from "./cli/registry.ts";
 import { tellError } from "./cli/tell.ts";
 import { effectiveUser, exitNow, ownArguments, print, setUmask } from "./linux/process.ts";
 
@@ -10,7 +10,7 @@ const FOR_ANYONE = new Set(["help", "version", "completion"]);
 async function main(): Promise<number> {
   // every file is made with the mode that is asked for, whatever our caller's umask
   setUmask(0);
-  const [name, ...argv] = takeGlobals(ownArguments());
+  const [name, ...argv] = await findCommand(takeGlobals(ownArguments()));
   const command = await loadCommand(name);
   try {
     const input = parseFlags(command, argv);

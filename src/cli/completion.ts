@@ -1,4 +1,5 @@
 import type { Command } from "./command.ts";
+import { GROUPS } from "./groups.ts";
 
 export type Shell = "bash" | "zsh" | "fish";
 
@@ -6,7 +7,9 @@ const CONTAINERS = "mydocker ps -a --format '{{.Names}}' 2>/dev/null";
 const IMAGES = "mydocker images --format '{{.Repository}}' 2>/dev/null";
 
 /** The script by which a shell completes commands, their flags, and names of containers and images. */
-export function completionScript(shell: Shell, commands: readonly Command[]): string {
+export function completionScript(shell: Shell, all: readonly Command[]): string {
+  // `image prune` and the like are completed as words of their group
+  const commands = all.filter(({ name }) => !name.includes(" "));
   if (shell === "fish") return fish(commands);
   const script = bash(commands);
   // zsh runs bash's completions itself
@@ -27,7 +30,10 @@ function wordsOf(command: Command, names: readonly string[]): string {
 }
 
 function bash(commands: readonly Command[]): string {
-  const names = commands.map((command) => command.name);
+  const names = [...commands.map((command) => command.name), ...Object.keys(GROUPS)];
+  const groups = Object.entries(GROUPS).map(
+    ([name, group]) => `    ${name}) words="${Object.keys(group).join(" ")}" ;;`,
+  );
   const cases = commands.map(
     (command) =>
       `    ${command.name}) flags="${longFlags(command).join(" ")}"; words="${wordsOf(command, names)}" ;;`,
@@ -49,7 +55,7 @@ _mydocker() {
     return
   fi
   case "\${COMP_WORDS[at]}" in
-${cases.join("\n")}
+${[...cases, ...groups].join("\n")}
   esac
   case "$current" in
     -*) COMPREPLY=($(compgen -W "$flags" -- "$current")) ;;
@@ -76,6 +82,11 @@ function fish(commands: readonly Command[]): string {
     if (command.completes === "containers")
       lines.push(`complete -c mydocker ${when} -f -a "(${CONTAINERS})"`);
     if (command.completes === "images") lines.push(`complete -c mydocker ${when} -f -a "(${IMAGES})"`);
+  }
+  for (const [name, group] of Object.entries(GROUPS)) {
+    lines.push(`complete -c mydocker -f -n __fish_use_subcommand -a ${name}`);
+    const words = Object.keys(group).join(" ");
+    lines.push(`complete -c mydocker -n '__fish_seen_subcommand_from ${name}' -f -a "${words}"`);
   }
   return `${lines.join("\n")}\n`;
 }

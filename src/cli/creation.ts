@@ -49,6 +49,9 @@ export const creationFlags: readonly Flag[] = [
   { name: "entrypoint", kind: "string", value: "PROGRAM", help: "Replace the image's entrypoint" },
   { name: "network", aliases: ["net"], kind: "string", value: "MODE", help: "none (loopback only) or host" },
   { name: "label", short: "l", kind: "list", value: "KEY=VALUE", help: "Put a label on the container" },
+  { name: "pull", kind: "string", value: "WHEN", help: "Pull the image: always, missing (default) or never" },
+  { name: "platform", kind: "string", value: "OS/ARCH", help: "Of an image for several the one for this" },
+  { name: "quiet", short: "q", kind: "bool", help: "No progress of a pull" },
   { name: "rootfs", kind: "bool", help: "IMAGE is a folder of the host, which stays unchanged" },
 ];
 
@@ -74,6 +77,7 @@ export function readCreation(input: Parsed): CreateOptions {
   return {
     image: rootfs ? absolute(image) : image,
     rootfs,
+    wish: readWish(input),
     args,
     env: readEnvironment(input),
     volumes: readVolumes(input.list("volume")),
@@ -91,6 +95,21 @@ export function readCreation(input: Parsed): CreateOptions {
     ...text("workdir", "workdir"),
     ...text("user", "user"),
     ...text("hostname", "hostname"),
+  };
+}
+
+/** What to do where the image is not there; what that needs is loaded when it comes to it. */
+function readWish(input: Parsed): CreateOptions["wish"] {
+  const pull = input.text("pull") || "missing";
+  if (pull !== "always" && pull !== "missing" && pull !== "never")
+    throw new UsageError(`invalid pull option '${pull}': must be one of "always", "missing" or "never"`);
+  const platform = input.text("platform") || process.env.DOCKER_DEFAULT_PLATFORM;
+  const quiet = input.bool("quiet");
+  return {
+    pull,
+    ...(platform && { platform }),
+    progress: async () => (await import("./progress.ts")).openProgress({ fd: 2, quiet, kind: "pull" }),
+    interruptible: async (work) => (await import("./interrupt.ts")).interruptible(work),
   };
 }
 

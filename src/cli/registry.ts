@@ -30,25 +30,16 @@ export async function allCommands(): Promise<Command[]> {
   return [...Object.values(HOT), ...COLD_COMMANDS.filter((command) => !command.name.startsWith("_"))];
 }
 
-/** Docker's commands in groups, by the names they have here; `image ls` is `images`. */
-const GROUPS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
-  image: {
-    ...{ ls: ["images"], list: ["images"], rm: ["rmi"], remove: ["rmi"], prune: ["image prune"] },
-    ...{ pull: ["pull"], push: ["push"], tag: ["tag"], history: ["history"], load: ["load"], save: ["save"] },
-    ...{ import: ["import"], inspect: ["inspect", "--type=image"] },
-  },
-  system: { df: ["system df"], info: ["info"], events: ["events"] },
-};
+const IN_GROUPS = new Set(["image", "container", "system"]);
 
-/** The command that `GROUP NAME` stands for. */
-function ungroup(command: string, rest: readonly string[]): readonly [name: string, ...rest: string[]] {
-  const group = Object.hasOwn(GROUPS, command) ? GROUPS[command] : undefined;
-  if (group === undefined) return [command, ...rest];
-  const [name, ...others] = rest;
-  const meant = name !== undefined && Object.hasOwn(group, name) ? group[name] : undefined;
-  if (meant?.[0] !== undefined) return [meant[0], ...meant.slice(1), ...others];
-  const said = name === undefined || name.startsWith("-") ? command : `${command} ${name}`;
-  throw new UsageError(`unknown command: ${said}: there are ${command} ${Object.keys(group).join(", ")}`, 1);
+/** The command that is meant: where a group is named (`image ls`) the one in it. */
+export async function findCommand(
+  words: readonly [name: string, ...rest: string[]],
+): Promise<readonly [name: string, ...rest: string[]]> {
+  const [name, ...rest] = words;
+  if (!IN_GROUPS.has(name)) return words;
+  const { ungroup } = await import("./groups.ts");
+  return ungroup(name, rest);
 }
 
 /** What stands before the command and is a command by itself. */
@@ -81,7 +72,7 @@ export function takeGlobals(argv: readonly string[]): readonly [name: string, ..
   const [name = "help", ...rest] = argv.slice(at);
   const command = SPELLINGS[name] ?? name;
   if (command.startsWith("-")) throw new UsageError(`unknown flag: ${name}: see 'mydocker help'`);
-  return ungroup(command, rest);
+  return [command, ...rest];
 }
 
 function setDebug(on: boolean): void {

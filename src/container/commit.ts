@@ -54,7 +54,7 @@ export async function commitContainer(
     resume();
     try {
       const created = new Date().toISOString();
-      const installed = await composeImage(store, {
+      const installed = await composeImage(store.root, {
         base,
         layer,
         diffId: layer.digest,

@@ -1,4 +1,11 @@
-import { findImage, type Image, type ImageConfig, resolveImage, withImagesShared } from "../image/store.ts";
+import {
+  findImage,
+  type Image,
+  type ImageConfig,
+  resolveImage,
+  type Wish,
+  withImagesShared,
+} from "../image/store.ts";
 import { isErrno } from "../linux/errno.ts";
 import { EngineError, undone } from "../linux/errors.ts";
 import {
@@ -18,7 +25,7 @@ import { withShim } from "../runtime/shim.ts";
 import type { Resources } from "../runtime/spec.ts";
 import { MESSAGE } from "../runtime/wire.ts";
 import { writeProvided } from "./etc.ts";
-import { sweepLayers } from "./images.ts";
+import { layersInUse, sweepLayers } from "./images.ts";
 import { recordEvents } from "./journal.ts";
 import { makeOverlay, openMerged } from "./overlay.ts";
 import type { Paths } from "./paths.ts";
@@ -50,6 +57,8 @@ export interface CreateOptions {
   /** An image's name, or with `rootfs` a folder of the host. */
   readonly image: string;
   readonly rootfs: boolean;
+  /** What to do where the image is not there. */
+  readonly wish: Omit<Wish, "inUse">;
   readonly args: readonly string[];
   /** Replaces the image's; an empty text takes it away. */
   readonly entrypoint?: string;
@@ -110,25 +119,27 @@ export function createContainer(paths: Paths, options: CreateOptions): Promise<s
 /** Does `use` with what the container is made from, unpacked and kept from being removed meanwhile. */
 async function withSource<T>(
   paths: Paths,
-  { name, image, rootfs }: CreateOptions,
+  { name, image, rootfs, wish }: CreateOptions,
   use: (source: Source) => T,
 ): Promise<T> {
   if (name !== undefined && !NAME.test(name))
     throw new EngineError(`invalid container name (${name}): only [a-zA-Z0-9][a-zA-Z0-9_.-]+ are allowed`);
   if (!exists(paths.containers) || !exists(paths.run)) paths.make();
+  const obtain = (): Promise<void> => obtainAndSweep(paths, image, wish);
+  if (!rootfs && (wish.pull === "always" || wish.platform !== undefined)) await obtain();
   for (;;) {
     const done = withImagesShared(paths.run, () => {
       const source = rootfs ? folderSource(image) : findImage(paths.root, image);
       return source && { result: use(source) };
     });
     if (done) return done.result;
-    await unpackAndSweep(paths, image);
+    await obtain();
   }
 }
 
-/** Unpacks the image; where it came in place of an older one, that one's layer may be of no use any more. */
-async function unpackAndSweep(paths: Paths, image: string): Promise<void> {
-  await resolveImage(paths.root, paths.run, image);
+/** Unpacks the image, or pulls it; where it came in place of an older one, that one's layer may be of no use any more. */
+async function obtainAndSweep(paths: Paths, image: string, wish: Omit<Wish, "inUse">): Promise<void> {
+  await resolveImage(paths.root, paths.run, image, { ...wish, inUse: () => layersInUse(paths) });
   await sweepLayers(paths);
 }
 

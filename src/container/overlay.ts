@@ -2,7 +2,7 @@ import { isErrno } from "../linux/errno.ts";
 import { EngineError } from "../linux/errors.ts";
 import { chmod, chown, close, lock, lockShared, mkdir, O, open, symlink } from "../linux/file.ts";
 import { removeTree } from "../linux/folder.ts";
-import { cloneTree, MNT_DETACH, mount, umount } from "../linux/mount.ts";
+import { cloneTree, fdPath, MNT_DETACH, mount, umount } from "../linux/mount.ts";
 import { stat } from "../linux/stat.ts";
 import { setTime } from "../linux/time.ts";
 import type { Paths } from "./paths.ts";
@@ -51,14 +51,30 @@ export function removeLayer(paths: Paths, id: string): void {
  */
 export function mountOverlay(paths: Paths, id: string, layers: readonly string[], throwaway: boolean): void {
   const lower = layers.map(escapeOption).join(":");
-  const upper = `upperdir=${escapeOption(paths.upper(id))},workdir=${escapeOption(paths.work(id))}`;
-  const data = `lowerdir=${lower},${upper}`;
+  const rest = `,upperdir=${escapeOption(paths.upper(id))},workdir=${escapeOption(paths.work(id))}${FEATURES}`;
+  if (lower.length + rest.length < MOST_OPTIONS)
+    return mountWith(paths, id, `lowerdir=${lower}${rest}`, throwaway);
+  // names of three digits in place of long ones: 127 layers and more fit into a page
+  const fds = layers.map((layer) => open(layer, O.PATH | O.DIRECTORY));
+  try {
+    mountWith(paths, id, `lowerdir=${fds.map(fdPath).join(":")}${rest}`, throwaway);
+  } finally {
+    for (const fd of fds) close(fd);
+  }
+}
+
+/** What of an image must not depend on how the host has set the kernel's module: a layer is then whole without the others. */
+const FEATURES = ",redirect_dir=off,metacopy=off,index=off";
+/** mount(2) takes a page of options; those of the last resort are put behind them. */
+const MOST_OPTIONS = 4096 - ",volatile".length - "lowerdir=".length;
+
+function mountWith(paths: Paths, id: string, data: string, throwaway: boolean): void {
   try {
     mount("overlay", paths.merged(id), "overlay", 0, throwaway ? `${data},volatile` : data);
   } catch (error) {
     if (!throwaway || !isErrno(error, "EINVAL")) throw explain(error);
     // kernels before 5.10 know no `volatile`
-    mountOverlay(paths, id, layers, false);
+    mountWith(paths, id, data, false);
   }
 }
 

@@ -1,10 +1,9 @@
 import { isErrno } from "../linux/errno.ts";
 import { EngineError } from "../linux/errors.ts";
 import type { HeldBlob } from "./blob-writer.ts";
-import { holdBlob } from "./blobs.ts";
 import { type HistoryEntry, MEDIA, MOST_LAYERS, parseDocument } from "./document.ts";
 import type { ImageConfig } from "./image.ts";
-import { type Installed, installImage, type Store } from "./install.ts";
+import { bringFrom, type Installed, installImage } from "./install.ts";
 import { holdLayer, publishLayer } from "./layer-folder.ts";
 import { describeLayer, makeManifest } from "./make-manifest.ts";
 import { hostPlatform, type Platform } from "./platform.ts";
@@ -34,7 +33,7 @@ export interface Composition {
  * Puts an image together in the store (OCI image-spec, "Image Configuration"); it has no name yet. Throws EngineError where it
  * would have too many layers.
  */
-export async function composeImage(store: Store, parts: Composition): Promise<Installed> {
+export async function composeImage(root: string, parts: Composition): Promise<Installed> {
   const { base, layer, diffId, config, created, author, history } = parts;
   const below = base?.source.manifest.layers ?? [];
   if (below.length >= MOST_LAYERS)
@@ -54,12 +53,7 @@ export async function composeImage(store: Store, parts: Composition): Promise<In
   const isOci = base?.source.manifest.mediaType === MEDIA.ociManifest;
   const made = makeManifest(documentBytes, layers, isOci);
   const source = { ...made, document: parseDocument(documentBytes), documentBytes };
-  const bring = ({ digest }: { readonly digest: string }): Promise<number> => {
-    const fd = holdBlob(store.root, digest);
-    if (fd === undefined) throw new EngineError(`blob ${digest} of the image is missing from the store`);
-    return Promise.resolve(fd);
-  };
-  return await installImage(store, source, bring, SILENT);
+  return await installImage(root, source, bringFrom(root), SILENT);
 }
 
 function platformOf({ os, architecture, variant }: Platform): Platform {
@@ -71,7 +65,8 @@ function platformOf({ os, architecture, variant }: Platform): Platform {
  * what keeps it. Throws ArchiveError where it is refused.
  */
 export async function unpackLowest(
-  { root, run }: Store,
+  root: string,
+  run: string,
   blob: number,
 ): Promise<{ readonly diffId: string; readonly fd: number }> {
   const temporary = makeTemporary(root, run);

@@ -33,10 +33,10 @@ export async function importImage(
     for await (const piece of pieces) writer.write(piece);
     const blob = writer.finish();
     held.push(blob.fd);
-    const { diffId, fd } = await unpackLowest(store, blob.fd);
+    const { diffId, fd } = await unpackLowest(store.root, store.run, blob.fd);
     held.push(fd);
     const created = new Date().toISOString();
-    const installed = await composeImage(store, {
+    const installed = await composeImage(store.root, {
       base: undefined,
       layer: blob,
       diffId,

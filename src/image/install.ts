@@ -4,6 +4,7 @@ import { EngineError } from "../linux/errors.ts";
 import { close, O, open } from "../linux/file.ts";
 import { syncFilesystem } from "../linux/tree.ts";
 import { type HeldBlob, putBlob } from "./blob-writer.ts";
+import { holdBlob } from "./blobs.ts";
 import { chainIds, type Descriptor, type ImageDocument, type Manifest } from "./document.ts";
 import { type ImageEntry, readIndex, updateIndex } from "./index-file.ts";
 import { holdLayer, publishLayer, wantLayer } from "./layer-folder.ts";
@@ -35,6 +36,16 @@ export interface ImageSource {
 /** Brings the blob of a layer into the store, where it is not there; returns the descriptor that keeps it. */
 export type Bring = (layer: Descriptor, signal: AbortSignal) => Promise<number>;
 
+/** For an image of which all blobs are in the store. */
+export function bringFrom(root: string): Bring {
+  return ({ digest }) => {
+    const fd = holdBlob(root, digest);
+    if (fd === undefined)
+      throw new EngineError(`blob ${digest} of the image is missing from the store: pull the image anew`);
+    return Promise.resolve(fd);
+  };
+}
+
 /** An image that is whole in the store, but without a name; nothing of it is swept until `release`. */
 export interface Installed {
   readonly id: string;
@@ -52,7 +63,7 @@ const MOST_UNPACKERS = 8;
  * then stays for who tries again (and is swept some day).
  */
 export async function installImage(
-  { root }: Store,
+  root: string,
   { manifest, manifestBytes, document, documentBytes }: ImageSource,
   bring: Bring,
   progress: Progress,
@@ -253,7 +264,11 @@ export interface Names {
 }
 
 /** Puts an installed image into the index, durable from then on, under names that others lose. */
-export function nameImage({ root, run }: Store, { id, entry }: Installed, names: Names): void {
+export function nameImage(
+  { root, run }: Pick<Store, "root" | "run">,
+  { id, entry }: Installed,
+  names: Names,
+): void {
   updateIndex(root, run, ({ images, tags, digests }) => {
     images.set(id, entry);
     for (const tag of names.tags) {

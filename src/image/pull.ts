@@ -47,7 +47,7 @@ export async function pullImage(store: Store, reference: Reference, options: Pul
   const top = await registry.manifest(path, wanted ?? tag ?? "latest");
   const source = await readSource(store, registry, path, top, options);
   const installed = await installImage(
-    store,
+    store.root,
     source,
     (layer, stop) => download(store.root, registry, path, layer, progress, stop),
     progress,

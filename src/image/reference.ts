@@ -42,7 +42,7 @@ export function parseReference(text: string): Reference {
   const hasTag = colon > named.lastIndexOf("/");
   const tag = hasTag ? named.slice(colon + 1) : undefined;
   const { domain, path } = splitName(hasTag ? named.slice(0, colon) : named);
-  if (/^[0-9a-f]{64}$/.test(path)) throw fail(": it is an id, not a name");
+  if (/^[0-9a-f]{64}$/.test(named)) throw fail(": it is an id, not a name");
   if (!PATH.test(path) && PATH.test(path.toLowerCase())) throw fail(": repository name must be lowercase");
   if (!DOMAIN.test(domain) || !PATH.test(path) || domain.length + 1 + path.length > LONGEST) throw fail("");
   if (tag !== undefined && !TAG.test(tag)) throw fail("");

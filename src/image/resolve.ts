@@ -78,7 +78,7 @@ async function fromFile(root: string, run: string, full: string, fd: number): Pr
   const { openSource } = await import("./tar/source.ts");
   // thousands of members are worth compiled code; the executable starts with a policy for short commands
   if (stat.size >= WORTH_COMPILING) Bun.unsafe.setJITPolicy(1);
-  const source = openSource(fd, undefined, false);
+  const source = openSource(fd);
   return await unpackInto(root, run, {
     pieces: source.pieces,
     digests: () => {

@@ -1,9 +1,8 @@
-import { EngineError } from "../linux/errors.ts";
 import { findImage } from "./find.ts";
 import type { Image, ImageUse } from "./image.ts";
 import { own, readIndex } from "./index-file.ts";
 import { archiveSource, EMBEDDED_NAME, isInStep } from "./origin.ts";
-import { fullName, parseReference } from "./reference.ts";
+import type { Progress } from "./progress.ts";
 
 export { findImage } from "./find.ts";
 export type { Image, ImageConfig, ImageUse, ImageUser } from "./image.ts";
@@ -12,19 +11,34 @@ export { holdImages, withImagesShared } from "./locks.ts";
 export { archiveName, archivePath, isArchiveName } from "./name.ts";
 export { familiar, fullName, splitFull } from "./reference.ts";
 
+/** Where an image may be taken from that is not in the store. */
+export interface Wish {
+  readonly pull: "missing" | "always" | "never";
+  /** As the user wrote it. */
+  readonly platform?: string;
+  /** Opened when there is something to tell. */
+  readonly progress: () => Promise<Progress>;
+  /** Runs what takes its time, so that the user can break it off. */
+  readonly interruptible: <T>(work: (signal: AbortSignal) => Promise<T>) => Promise<T>;
+  readonly inUse: () => ReadonlySet<string>;
+}
+
 /**
- * The image that `reference` names, unpacked now where it must be. Any number of processes may ask at once: one
- * unpacks, the others wait. Throws EngineError where there is no such image or its archive is refused.
+ * The image that `reference` names, unpacked now where it must be, and with a `wish` pulled where it is not there. Any number
+ * of processes may ask at once: one unpacks, the others wait. Throws EngineError where there is no such image, or it is
+ * refused.
  */
-export async function resolveImage(root: string, run: string, reference: string): Promise<Image> {
-  const found = findImage(root, reference);
+export async function resolveImage(
+  root: string,
+  run: string,
+  reference: string,
+  wish?: Wish,
+): Promise<Image> {
+  const isSure = wish?.pull !== "always" && wish?.platform === undefined;
+  const found = isSure ? findImage(root, reference) : undefined;
   if (found !== undefined) return found;
-  const { unpackImage } = await import("./resolve.ts");
-  // the archives of old may have names that no registry would take
-  const unpacked = await unpackImage(root, run, fullName(reference));
-  if (unpacked !== undefined) return unpacked;
-  parseReference(reference);
-  throw new EngineError(`Unable to find image '${reference}' locally`);
+  const { obtainImage } = await import("./obtain.ts");
+  return await obtainImage(root, run, reference, wish);
 }
 
 /** Whether there is an image of that whole name, unpacked or not. */

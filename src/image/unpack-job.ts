@@ -43,7 +43,7 @@ export async function unpackHere(layer: number, folder: number): Promise<LayerUn
   ]);
   const { size: length } = fstat(layer);
   const source = openSource(layer, { start: 0, length });
-  const result = await unpackLayer(source.pieces, folder);
+  const result = await unpackLayer(source.pieces, folder, { content: mostContent(length) });
   const { size, implicit, whiteouts } = result;
   return { size, implicit, whiteouts, diffId: `sha256:${source.diffId()}` };
 }

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import { archivePath, imageName } from "../../src/image/name.ts";
+import { archiveName, archivePath, fullNameOfArchive, isArchiveName } from "../../src/image/name.ts";
+import { fullName } from "../../src/image/reference.ts";
 
-describe("image names", () => {
+describe("archives in image/", () => {
   test.each([
     ["busybox", "busybox"],
     ["busybox:latest", "busybox"],
@@ -10,8 +11,11 @@ describe("image names", () => {
     ["library/busybox", "busybox"],
     ["My_Image-1.2", "My_Image-1.2"],
     ["constructor", "constructor"],
+    ["debian:12", "debian:12"],
   ])("%s is %s", (given, name) => {
-    expect(imageName(given)).toBe(name);
+    expect(archiveName(fullName(given))).toBe(name);
+    expect(isArchiveName(name)).toBe(true);
+    expect(fullName(fullNameOfArchive(name))).toBe(fullName(given));
   });
 
   test.each([
@@ -34,11 +38,14 @@ describe("image names", () => {
     "library/../x",
     "__proto__",
     "x".repeat(300),
-  ])("%j is refused", (given) => {
-    expect(() => imageName(given)).toThrow("invalid reference format");
+    "localhost:5000/busybox",
+    `busybox@sha256:${"0".repeat(64)}`,
+  ])("%j has none", (given) => {
+    const name = archiveName(fullName(given));
+    expect(name !== undefined && isArchiveName(name)).toBe(false);
   });
 
-  test("a name's archive lies in image/", () => {
-    expect(archivePath("/r", imageName("a:latest"))).toBe("/r/image/a.tar");
+  test("lies in image/", () => {
+    expect(archivePath("/r", archiveName(fullName("a:latest")) ?? "")).toBe("/r/image/a.tar");
   });
 });

@@ -18,14 +18,14 @@ import {
   type ImageUse,
   listImages,
   removeImage,
-  removeUnusedLayers,
+  removeUnreachable,
   resolveImage,
   withImagesShared,
 } from "../../src/image/store.ts";
 import { MNT_DETACH, mount, umount } from "../../src/linux/mount.ts";
 import { inFolder, isRoot, tarOf } from "./support.ts";
 
-const NOBODY: ImageUse = { usedBy: () => undefined, inUse: () => new Set() };
+const NOBODY: ImageUse = { usersOf: () => [], inUse: () => new Set() };
 
 interface Store {
   readonly root: string;
@@ -47,6 +47,7 @@ async function withStore(work: (store: Store) => Promise<void>): Promise<void> {
   });
 }
 
+const X = "docker.io/library/x:latest";
 const one = tarOf({ name: "./", type: "5", mode: 0o755 }, { name: "file", data: "one" });
 const two = tarOf({ name: "file", data: "two" });
 
@@ -59,27 +60,27 @@ describe.skipIf(!isRoot)("an image in image/", () => {
     await withStore(async ({ root, run, put, layers }) => {
       put("x", data);
       expect(findImage(root, "x")).toBeUndefined();
-      expect(listImages(root)).toMatchObject([{ name: "x", embedded: false }]);
+      expect(listImages(root)).toMatchObject([{ tags: [X], embedded: false }]);
       const image = await resolveImage(root, run, "docker.io/library/x:latest");
       const digest = new Bun.CryptoHasher("sha256").update(data).digest("hex");
       expect(image).toMatchObject({
-        name: "x",
         id: `sha256:${digest}`,
         size: 3,
         config: { Cmd: ["/bin/sh"], Env: [] },
       });
-      expect(image.layers).toEqual([`${root}/layers/${digest}`]);
+      const plain = new Bun.CryptoHasher("sha256").update(one).digest("hex");
+      expect(image.layers).toEqual([`${root}/layers/${plain}`]);
       expect(readFileSync(`${image.layers[0]}/file`, "utf8")).toBe("one");
       expect(lstatSync(`${root}/layers`).mode & 0o777).toBe(0o700);
-      expect(lstatSync(`${root}/layers/${digest}`).mode & 0o777).toBe(0o755);
+      expect(lstatSync(`${root}/layers/${plain}`).mode & 0o777).toBe(0o755);
       expect(findImage(root, "x")).toEqual(image);
-      const before = lstatSync(`${root}/layers/${digest}`).ino;
+      const before = lstatSync(`${root}/layers/${plain}`).ino;
       expect(await resolveImage(root, run, "x")).toEqual(image);
-      expect(lstatSync(`${root}/layers/${digest}`).ino).toBe(before);
-      expect(listImages(root)).toEqual([
-        { name: "x", id: image.id, size: 3, created: image.created, embedded: false },
+      expect(lstatSync(`${root}/layers/${plain}`).ino).toBe(before);
+      expect(listImages(root)).toMatchObject([
+        { tags: [X], id: image.id, size: 3, created: image.created, embedded: false },
       ]);
-      expect(layers()).toEqual([digest]);
+      expect(layers()).toEqual([plain]);
     });
   });
 
@@ -98,15 +99,15 @@ describe.skipIf(!isRoot)("an image in image/", () => {
       expect(readFileSync(`${second.layers[0]}/file`, "utf8")).toBe("two");
       expect(layers().length).toBe(2);
       // a container still uses the old one
-      await removeUnusedLayers(root, run, () => new Set(first.layers));
+      await removeUnreachable(root, run, () => new Set(first.layers));
       expect(layers().length).toBe(2);
-      await removeUnusedLayers(root, run, () => new Set());
+      await removeUnreachable(root, run, () => new Set());
       expect(second.layers).toEqual(layers().map((name) => `${root}/layers/${name}`));
       rmSync(`${root}/image/x.tar`);
       expect(findImage(root, "x")).toBeUndefined();
       expect(listImages(root)).toEqual([]);
-      await expect(resolveImage(root, run, "x")).rejects.toThrow("Unable to find image 'x'");
-      await removeUnusedLayers(root, run, () => new Set());
+      await expect(resolveImage(root, run, "x")).rejects.toThrow("No such image: x:latest");
+      await removeUnreachable(root, run, () => new Set());
       expect(layers()).toEqual([]);
     });
   });
@@ -129,11 +130,16 @@ describe.skipIf(!isRoot)("an image in image/", () => {
   test("removal is refused while a container uses it", async () => {
     await withStore(async ({ root, run, put, layers }) => {
       put("a", one);
-      const { layers: used } = await resolveImage(root, run, "a");
-      const use = { usedBy: () => "c1", inUse: () => new Set(used) };
-      await expect(removeImage(root, run, "a", use)).rejects.toThrow("conflict: container c1 is using it");
+      const { id, layers: used } = await resolveImage(root, run, "a");
+      const use = { usersOf: () => [{ name: "c1", running: false }], inUse: () => new Set(used) };
+      await expect(removeImage(root, run, "a", use)).rejects.toThrow(
+        `conflict: unable to remove repository reference "a:latest" (must force) - container c1 is using its`,
+      );
       expect(findImage(root, "a")).toBeDefined();
-      expect(await removeImage(root, run, "a", { ...use, force: true })).toEqual(["Untagged: a:latest"]);
+      expect(await removeImage(root, run, "a", { ...use, force: true })).toEqual([
+        "Untagged: a:latest",
+        `Deleted: ${id}`,
+      ]);
       expect(layers().length).toBe(1);
       await expect(removeImage(root, run, "a", NOBODY)).rejects.toThrow("No such image: a");
     });
@@ -146,7 +152,7 @@ describe.skipIf(!isRoot)("an image in image/", () => {
       const script = `
         import { removeImage } from "${import.meta.dir}/../../src/image/store.ts";
         console.log("ready");
-        await removeImage("${root}", "${run}", "a", { usedBy: () => undefined, inUse: () => new Set() });`;
+        await removeImage("${root}", "${run}", "a", { usersOf: () => [], inUse: () => new Set() });`;
       const release = holdImages(run);
       const child = Bun.spawn([process.execPath, "-e", script], { stdout: "pipe" });
       await child.stdout.getReader().read();
@@ -196,7 +202,7 @@ describe.skipIf(!isRoot)("an image in image/", () => {
     await withStore(async ({ root, run }) => {
       writeFileSync(`${root}/outside.tar`, one);
       await expect(resolveImage(root, run, "../outside")).rejects.toThrow("invalid reference format");
-      const message = `Unable to find image 'constructor' locally: put its root file system into ${root}/image/constructor.tar`;
+      const message = "No such image: constructor:latest";
       await expect(resolveImage(root, run, "constructor")).rejects.toThrow(message);
     });
   });
@@ -272,7 +278,7 @@ describe.skipIf(!isRoot)("many processes", () => {
         stale += layers().filter((name) => name.startsWith(".tmp-")).length;
         if (findImage(root, "x")) {
           rmSync(`${root}/images.json`);
-          await removeUnusedLayers(root, run, () => new Set());
+          await removeUnreachable(root, run, () => new Set());
         }
       }
       const image = await resolveImage(root, run, "x");
@@ -302,7 +308,9 @@ describe.skipIf(!isRoot || !existsSync("/bin/busybox"))("the embedded busybox", 
         executable === undefined ? new Uint8Array(readFileSync(archive)) : readArchive(executable),
     }));
     await withStore(async ({ root, run, put, layers }) => {
-      expect(listImages(root)).toEqual([{ name: "busybox", id, embedded: true }]);
+      expect(listImages(root)).toMatchObject([
+        { tags: ["docker.io/library/busybox:latest"], id, embedded: true },
+      ]);
       await expect(removeImage(root, run, "busybox", NOBODY)).rejects.toThrow("a part of this program");
       const image = await resolveImage(root, run, "busybox");
       expect(image.id).toBe(id);

@@ -62,7 +62,7 @@ async function loadOne(
   { progress, signal }: LoadOptions,
 ): Promise<Loaded> {
   const installed = await installImage(
-    store,
+    store.root,
     source,
     (layer) => {
       const blob = files.bring(fileOf(layer));

@@ -1,0 +1,71 @@
+import { EngineError } from "../linux/errors.ts";
+import { readBlob } from "./blobs.ts";
+import { parseDocument } from "./document.ts";
+import { findId, findImage } from "./find.ts";
+import type { Image } from "./image.ts";
+import { own, readIndex } from "./index-file.ts";
+import { bringFrom, installImage } from "./install.ts";
+import { fitsPlatform, type Platform, parsePlatform } from "./platform.ts";
+import { SILENT } from "./progress.ts";
+import { canonical, familiar, fullName, parseReference } from "./reference.ts";
+import { unpackImage } from "./resolve.ts";
+import type { Wish } from "./store.ts";
+import { openStored } from "./stored.ts";
+
+/** The slow way of `resolveImage`: unpacks an archive, makes layers again that were lost, or pulls. */
+export async function obtainImage(
+  root: string,
+  run: string,
+  reference: string,
+  wish: Wish | undefined,
+): Promise<Image> {
+  const platform = wish?.platform === undefined ? undefined : parsePlatform(wish.platform);
+  if (wish?.pull !== "always") {
+    // the archives of old may have names that no registry would take
+    const unpacked = await unpackImage(root, run, fullName(reference));
+    const found = unpacked ?? findImage(root, reference) ?? (await restoreLayers(root, reference));
+    if (found && (platform === undefined || isForPlatform(root, found.id, platform))) return found;
+  }
+  const parsed = parseReference(reference);
+  const name = familiar(canonical(parsed));
+  if (wish === undefined) throw new EngineError(`No such image: ${name}`, 1);
+  if (wish.pull === "never") throw new EngineError(`No such image: ${name}`);
+  const progress = await wish.progress();
+  if (wish.pull === "missing") progress.line(`Unable to find image '${name}' locally`);
+  const { pullImage } = await import("./pull.ts");
+  try {
+    await wish.interruptible((signal) =>
+      pullImage({ root, run, inUse: wish.inUse }, parsed, {
+        ...(platform && { platform }),
+        progress,
+        signal,
+      }),
+    );
+  } finally {
+    progress.end();
+  }
+  const image = findImage(root, canonical(parsed));
+  if (image === undefined) throw new EngineError(`image ${name} was removed while it was pulled: try again`);
+  return image;
+}
+
+/** An image whose layers somebody has cleared by hand: they are unpacked again from its blobs. */
+async function restoreLayers(root: string, reference: string): Promise<Image | undefined> {
+  const index = readIndex(root);
+  const id = findId(root, index, reference);
+  if (id === undefined || own(index.images, id)?.manifest === undefined) return undefined;
+  const stored = await openStored(root, id);
+  try {
+    const installed = await installImage(root, stored.source, bringFrom(root), SILENT);
+    installed.release();
+  } finally {
+    stored.release();
+  }
+  return findImage(root, reference);
+}
+
+/** Whether the image of that id is for a platform; an archive of the user's is for any. */
+export function isForPlatform(root: string, id: string, platform: Platform): boolean {
+  if (own(readIndex(root).images, id)?.manifest === undefined) return true;
+  return fitsPlatform(parseDocument(readBlob(root, id)), platform);
+}
