@@ -88,7 +88,7 @@ class Client implements Registry {
     reference: string,
   ): Promise<{ bytes: Uint8Array; mediaType: string; digest: string }> {
     return this.mirrors.first(repository, reference, async (site) => {
-      const answer = await this.#askManifest(site, "GET", repository, reference, LARGEST);
+      const answer = await this.#askManifest(site, "GET", repository, reference);
       const bytes = await answer.bytes(LARGEST);
       const mediaType = (answer.headers.get("content-type") ?? "").split(";")[0]?.trim() ?? "";
       const digest = `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
@@ -182,12 +182,14 @@ class Client implements Registry {
     method: "GET" | "HEAD",
     repository: string,
     reference: string,
-    limit = 0,
   ): Promise<Answer> {
     const path = `/v2/${site.path}/manifests/${reference}`;
     const headers = { accept: MANIFESTS };
     const verified = isDigest(reference);
-    const answer = await site.endpoint.call({ method, path, headers, verified, limit }, pulling(site.path));
+    const answer = await site.endpoint.call(
+      { method, path, headers, verified, limit: LARGEST },
+      pulling(site.path),
+    );
     return accepted(answer, { ...this.#asked(site, repository, "pull"), reference }, 200);
   }
 

@@ -12,7 +12,7 @@ import { type Ask, type Settings, Transport } from "./transport.ts";
 /** An `Ask` whose address is within the registry, or whole where the registry gave it (an upload's). */
 export type Call = Omit<Ask, "url"> & {
   readonly path: string | URL;
-  /** The body of a 200 is read at once, up to so many bytes, so that a cut in it is tried again as well. */
+  /** The body of a 200 to a GET is read at once, up to so many bytes, so that a cut in it is tried again as well. */
   readonly limit?: number;
 };
 
@@ -88,7 +88,8 @@ export class Endpoint {
       let wait: number | undefined;
       try {
         const answer = await this.#authorized(call, subject);
-        if (call.limit !== undefined && answer.status === 200) await answer.bytes(call.limit);
+        if (call.limit !== undefined && call.method === "GET" && answer.status === 200)
+          await answer.bytes(call.limit);
         wait = passes(answer.status) && !last ? delay(failed, timing, retryAfter(answer.headers)) : undefined;
         if (wait === undefined) return answer;
         await answer.discard();

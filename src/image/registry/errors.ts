@@ -75,8 +75,8 @@ export function transportError(error: unknown, host: string): TransportError {
       "tls",
       options,
     );
-  if (code === "ERR_PROXY_TUNNEL" || code === "UnsupportedProxyProtocol")
-    return new TransportError(`the proxy cannot be used: ${oneLine(String(error))}`, "proxy", options);
+  if (code === "ERR_PROXY_TUNNEL" && error instanceof Error)
+    return new TransportError(oneLine(error.message), "proxy", options);
   if (code === "Malformed_HTTP_Response")
     return new TransportError("its answer is not readable as HTTP", "unreadable", options);
   return new TransportError(lostWords(code), "lost", options);

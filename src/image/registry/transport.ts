@@ -98,10 +98,13 @@ export class Transport {
     }
   }
 
-  /** Whoever reads it thinks of the registry: another host, of tokens or of a storage, has to be named. */
+  /** Whoever reads it thinks of the registry: another host, of tokens, a storage or a proxy, has to be named. */
   #named(error: TransportError, url: URL): TransportError {
-    if (url.hostname === this.#home.hostname) return error;
-    return new TransportError(`${url.host}: ${error.message}`, error.trouble, { cause: error });
+    const proxy = proxyFor(url, this.settings.where.env);
+    const before = url.hostname === this.#home.hostname ? "" : `${url.host}: `;
+    const behind = proxy === undefined ? "" : ` (through the proxy ${new URL(proxy).host})`;
+    if (before + behind === "") return error;
+    return new TransportError(before + error.message + behind, error.trouble, { cause: error });
   }
 
   async #init(ask: Ask, watch: Watch, failed: (error: unknown) => void): Promise<BunFetchRequestInit> {

@@ -226,6 +226,8 @@ class Upload {
     const session = this.#session;
     this.#session = undefined;
     if (!session) return;
+    // of a whole one that is cut no registry keeps anything (distribution 2.8 not even of a chunk)
+    this.#whole = false;
     const answer = await this.site.endpoint.call({ method: "GET", path: session }, this.#subject);
     await answer.discard();
     const there = answer.status === 204 ? uploaded(answer) : undefined;
@@ -233,7 +235,6 @@ class Upload {
     this.#session = session;
     if (answer.headers.get("location") !== null) await this.#moved(answer);
     this.#at = there;
-    this.#whole = false;
   }
 
   /** Lets a session go that is not used. Nothing depends on it: the registry forgets it some day. */
