@@ -194,7 +194,7 @@ describe.skipIf(MISSING.length > 0)(
         expect(digestOf(sink.bytes)).toBe(BLOB.digest);
       });
 
-      test("a way that cuts every connection after 3 MB: uploads and pulls go on from there", async () => {
+      test("a way that cuts the first connections after 3 MB: both ways it is tried until all is there", async () => {
         const way = await cutting(real.port, 4, 3_000_000);
         const registry = await openRegistry(`127.0.0.1:${way.port}`, machine.options);
         const opened: number[] = [];
@@ -207,8 +207,8 @@ describe.skipIf(MISSING.length > 0)(
         };
         expect(await registry.uploadBlob("cut/up", blob, [])).toBe("uploaded");
         expect(way.left()).toBeLessThan(4);
-        // the registry had kept a part of what came before the cut
-        expect(opened.at(-1)).toBeGreaterThan(0);
+        // this registry keeps nothing of what is cut
+        expect(opened.length).toBeGreaterThan(1);
         const before = way.left();
         const sink = new Memory();
         await fetchBlob(registry, "cut/up", BLOB, sink);
