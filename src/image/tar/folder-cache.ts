@@ -23,7 +23,7 @@ export type Links =
   /** As a process chrooted there follows it. */
   | "in-root";
 
-/** Descriptors (O_PATH) of folders below one root, by their path; the oldest give way to new ones. */
+/** Descriptors of folders below one root, by their path; the oldest give way to new ones. */
 export class FolderCache {
   readonly #open = new Map<string, number>();
   /** Where a path leads that goes through links: the same folder's path without them. */
@@ -90,10 +90,12 @@ export class FolderCache {
     } catch (error) {
       throw isErrno(error, "EEXIST") ? notFolder(path) : error;
     }
-    makePlain(folder, name);
-    this.#implicit.add(joinPath(this.truePath(above), name));
-    const made = this.find(path);
-    if (made === undefined) throw notFolder(path);
+    const truePath = joinPath(this.truePath(above), name);
+    const made = openMade(folder, name);
+    this.#evict();
+    this.#open.set(path, made);
+    if (truePath !== path) this.#aliases.set(path, truePath);
+    this.#implicit.add(truePath);
     return made;
   }
 
@@ -128,15 +130,17 @@ export class FolderCache {
   }
 }
 
-/** A folder with the set-group-ID bit has handed it and its group on to the new one. */
-function makePlain(dirfd: number, name: string): void {
+/** Opens a folder that was just made. One with the set-group-ID bit has handed it and its group on to it. */
+function openMade(dirfd: number, name: string): number {
   const fd = openName(dirfd, name, O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
   try {
     chownFd(fd, 0, 0);
     chmodFd(fd, 0o755);
-  } finally {
+  } catch (error) {
     close(fd);
+    throw error;
   }
+  return fd;
 }
 
 /** Where a folder lies below `root`: what the kernel says of both. */
