@@ -56,7 +56,9 @@ export class Frames {
   #room: Uint8Array | undefined;
   #filled = 0;
   #then: (data: Uint8Array) => void = () => undefined;
+  /** Blocks of zeros, and how much has followed the second one. */
   #zeros = 0;
+  #behind = 0;
 
   constructor(readonly limits: Limits) {}
 
@@ -67,7 +69,8 @@ export class Frames {
 
   /** The next piece, translated. */
   push(piece: Uint8Array): readonly Uint8Array[] {
-    for (let at = 0; at < piece.length && this.#zeros < 2; ) {
+    let at = 0;
+    while (at < piece.length && this.#zeros < 2) {
       if (this.#pass > 0) {
         const end = Math.min(piece.length, at + this.#pass);
         this.#pool.add(piece.subarray(at, end));
@@ -81,6 +84,9 @@ export class Frames {
         at += this.#fill(piece, at);
       }
     }
+    this.#behind += piece.length - at;
+    if (this.#behind > this.limits.behind)
+      throw new ArchiveError(`more than ${this.limits.behind} bytes stand behind its end`);
     return this.#pool.take();
   }
 
@@ -161,9 +167,7 @@ export class Frames {
         });
       case "V":
         // the name of a volume
-        this.#drop = this.#sizeOf(header);
-        this.#drop += padding(this.#drop);
-        return;
+        return this.#text(header, () => undefined);
       default:
         return this.#begin(header);
     }

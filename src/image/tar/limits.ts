@@ -11,6 +11,8 @@ export interface Limits {
   readonly xattrs: number;
   /** Pieces of data in one sparse file. */
   readonly extents: number;
+  /** Bytes behind the end of the archive: they are nothing, but must be decompressed for the digest. */
+  readonly behind: number;
 }
 
 /** Far above what images have, and low enough for one that is made to do harm. Content has no limit but the disk. */
@@ -21,4 +23,5 @@ export const DEFAULT_LIMITS: Limits = {
   headers: 1 << 20,
   xattrs: 256 << 10,
   extents: 1 << 20,
+  behind: 1 << 28,
 };

@@ -3,7 +3,6 @@ import {
   existsSync,
   lstatSync,
   mkdirSync,
-  readdirSync,
   readFileSync,
   readlinkSync,
   renameSync,
@@ -12,7 +11,7 @@ import {
 } from "node:fs";
 import { unpackLayer } from "../../../src/image/tar/layer.ts";
 import { inFolder, isRoot, members, type Part, piecesOf, tarOf } from "../support.ts";
-import { layerAt, withFolders } from "./layer-support.ts";
+import { allNames, layerAt, withFolders } from "./layer-support.ts";
 
 /** A layer unpacked beside a folder `out`, which must stay as it is; and with what words it was refused, if it was. */
 async function attack(
@@ -42,7 +41,7 @@ function makeOutside(out: string): unknown {
 }
 
 function outside(out: string): unknown {
-  return ["", ...readdirSync(out, { recursive: true, encoding: "utf8" }).sort()].map((name) => {
+  return ["", ...allNames(out)].map((name) => {
     const { mode, uid, mtimeNs, ctimeNs, size } = lstatSync(`${out}/${name}`, { bigint: true });
     return { name, mode, uid, mtimeNs, ctimeNs, size };
   });

@@ -1,9 +1,19 @@
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readdirSync } from "node:fs";
 import { type LayerResult, unpackLayer } from "../../../src/image/tar/layer.ts";
 import { settleLayer } from "../../../src/image/tar/settle.ts";
 import { close, O, open } from "../../../src/linux/file.ts";
 import { mount, umount } from "../../../src/linux/mount.ts";
 import { piecesOf } from "../support.ts";
+
+/** All that lies below a folder, links not followed (as readdirSync does when it is to go down). */
+export function allNames(folder: string, prefix = ""): string[] {
+  return readdirSync(folder, { withFileTypes: true })
+    .flatMap((entry) => {
+      const name = `${prefix}${entry.name}`;
+      return entry.isDirectory() ? [name, ...allNames(`${folder}/${entry.name}`, `${name}/`)] : [name];
+    })
+    .sort();
+}
 
 /** Runs `work` with descriptors of folders. */
 export async function withFolders<T>(

@@ -1,16 +1,16 @@
 import { describe, expect, test } from "bun:test";
-import { existsSync, lstatSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, lstatSync, readFileSync } from "node:fs";
 import { AT_FDCWD } from "../../../src/linux/file.ts";
 import { readXattrs } from "../../../src/linux/xattr.ts";
 import { inFolder, isRoot, members, type Part, tarOf } from "../support.ts";
-import { layerAt } from "./layer-support.ts";
+import { allNames, layerAt } from "./layer-support.ts";
 
 const OPAQUE = "trusted.overlay.opaque";
 
 /** What a layer's folder holds: `wh` for a whiteout, `opaque` for such a folder, else its kind. */
 function look(folder: string): Record<string, string> {
   const found: Record<string, string> = {};
-  for (const name of readdirSync(folder, { recursive: true, encoding: "utf8" }).sort()) {
+  for (const name of allNames(folder)) {
     const stat = lstatSync(`${folder}/${name}`);
     const opaque = new Map(readXattrs([AT_FDCWD, `${folder}/${name}`])).get(OPAQUE) === "y";
     if (stat.isCharacterDevice() && stat.rdev === 0) found[name] = "wh";

@@ -75,6 +75,14 @@ describe("limits", () => {
     );
   });
 
+  test("what stands behind the end", async () => {
+    const tar = tarOf({ name: "a" });
+    await allowed(Buffer.concat([tar, Buffer.alloc(1000)]), { behind: 1000 });
+    expect(await refusal(Buffer.concat([tar, Buffer.alloc(1001)]), 700, { behind: 1000 })).toBe(
+      "more than 1000 bytes stand behind its end",
+    );
+  });
+
   test("an archive that claims a huge file and is short fails without taking its room", async () => {
     for (const size of [1n << 35n, 1n << 52n]) {
       const short = Buffer.concat([member({ name: "huge" }, { 124: base256(size, 12) }), randomBytes(5000)]);

@@ -4,7 +4,7 @@ import { settleLayer } from "../../../src/image/tar/settle.ts";
 import { AT_FDCWD } from "../../../src/linux/file.ts";
 import { readXattrs } from "../../../src/linux/xattr.ts";
 import { inFolder, isRoot, type Part, tarOf } from "../support.ts";
-import { layersIn, merged, withFolders } from "./layer-support.ts";
+import { allNames, layersIn, merged, withFolders } from "./layer-support.ts";
 
 const d = (name: string, more: Partial<Part> = {}): Part => ({ name, type: "5", mode: 0o755, ...more });
 const f = (name: string): Part => ({ name, data: "x" });
@@ -20,7 +20,7 @@ async function view<T>(layers: readonly Part[][], look: (root: string) => T): Pr
   });
 }
 
-const names = (root: string): string[] => readdirSync(root, { recursive: true, encoding: "utf8" }).sort();
+const names = (root: string): string[] => allNames(root);
 
 const OLD = 1_234_567_890_123_456_789n;
 const special = { mode: 0o3751, uid: 5, gid: 6, mtime: OLD, xattrs: [["user.x", "1"]] as const };
