@@ -9,7 +9,7 @@ import { chainIds, type Descriptor, type ImageDocument, type Manifest } from "./
 import { type ImageEntry, readIndex, updateIndex } from "./index-file.ts";
 import { holdLayer, publishLayer, wantLayer } from "./layer-folder.ts";
 import { archiveSource } from "./origin.ts";
-import type { Progress } from "./progress.ts";
+import { type Progress, SILENT } from "./progress.ts";
 import { Slots } from "./slots.ts";
 import { ArchiveError } from "./tar/archive-error.ts";
 import { settleLayer } from "./tar/settle.ts";
@@ -33,8 +33,11 @@ export interface ImageSource {
   readonly documentBytes: Uint8Array;
 }
 
-/** Brings the blob of a layer into the store, where it is not there; returns the descriptor that keeps it. */
-export type Bring = (layer: Descriptor, signal: AbortSignal) => Promise<number>;
+/**
+ * Brings the blob of a layer into the store, where it is not there; returns the descriptor that keeps it. `progress` is told,
+ * which is nobody where the layer itself is there.
+ */
+export type Bring = (layer: Descriptor, signal: AbortSignal, progress: Progress) => Promise<number>;
 
 /** For an image of which all blobs are in the store. */
 export function bringFrom(root: string): Bring {
@@ -174,7 +177,8 @@ class Work {
     const { signal } = this.#abort;
     const present = this.#keepLayer(holdLayer(this.root, name));
     this.progress.layer(descriptor.digest, present === undefined ? "waiting" : "exists");
-    const blob = await this.#downloads.run(() => this.bring(descriptor, signal));
+    const told = present === undefined ? this.progress : SILENT;
+    const blob = await this.#downloads.run(() => this.bring(descriptor, signal, told));
     this.#held.push(blob);
     const place = present ?? (await wantLayer(this.root, name, signal));
     if (typeof place !== "number") return await this.#unpack(wanted, blob, place, below);

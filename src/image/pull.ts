@@ -15,7 +15,7 @@ import {
 import { own, readIndex } from "./index-file.ts";
 import { type ImageSource, installImage, nameImage, type Store } from "./install.ts";
 import { fitsPlatform, hostPlatform, type Platform, platformText, selectPlatform } from "./platform.ts";
-import type { Progress } from "./progress.ts";
+import { type Progress, SILENT } from "./progress.ts";
 import { canonical, familiar, type Reference, repositoryOf } from "./reference.ts";
 import { openRegistry, type Registry } from "./registry/client.ts";
 import { fetchBlob } from "./registry/download.ts";
@@ -49,7 +49,7 @@ export async function pullImage(store: Store, reference: Reference, options: Pul
   const installed = await installImage(
     store.root,
     source,
-    (layer, stop) => download(store.root, registry, path, layer, progress, stop),
+    (layer, stop, told) => download(store.root, registry, path, layer, told, stop),
     progress,
     signal,
   );
@@ -84,7 +84,7 @@ async function readSource(
   if (isList(mediaTypeOf(parseObject(top.bytes, "manifest"), top.mediaType)))
     answer = await registry.manifest(repository, selectPlatform(parseList(top.bytes), wanted).digest);
   const manifest = parseManifest(answer.bytes, answer.mediaType);
-  const config = await download(store.root, registry, repository, manifest.config, undefined, signal);
+  const config = await download(store.root, registry, repository, manifest.config, SILENT, signal);
   try {
     const documentBytes = readBlob(store.root, manifest.config.digest);
     const document = parseDocument(documentBytes);
@@ -111,12 +111,12 @@ async function download(
   registry: Registry,
   repository: string,
   { digest, size }: Descriptor,
-  progress: Progress | undefined,
+  progress: Progress,
   signal: AbortSignal | undefined,
 ): Promise<number> {
   const writer = await wantBlob(root, digest, signal);
   if (typeof writer === "number") {
-    progress?.layer(digest, "downloaded", size, size);
+    progress.layer(digest, "downloaded", size, size);
     return writer;
   }
   try {
@@ -124,12 +124,12 @@ async function download(
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
       await fetchBlob(registry, repository, { digest, size }, sinkOf(writer), {
         ...(signal !== undefined && { signal }),
-        progress: (at) => progress?.layer(digest, "downloading", at, size),
+        progress: (at) => progress.layer(digest, "downloading", at, size),
       });
-      progress?.layer(digest, "verifying");
+      progress.layer(digest, "verifying");
       const done = writer.finish(digest);
       if (done === undefined) continue;
-      progress?.layer(digest, "downloaded", size, size);
+      progress.layer(digest, "downloaded", size, size);
       return done.fd;
     }
   } catch (error) {
