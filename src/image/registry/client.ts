@@ -45,6 +45,11 @@ export interface Registry {
   /** A blob's bytes from `offset` on; what `fetchBlob` is made of. */
   openBlob(repository: string, blob: Blob, offset: number, signal?: AbortSignal): Promise<BlobSource>;
   /**
+   * Tells that the bytes of a blob were not what its digest says. Whether another try is worth while: the mirror that they
+   * came from is asked no more.
+   */
+  distrust(digest: string): boolean;
+  /**
    * Uploads a blob unless it is there; tries to mount it from each of the repositories of `mountFrom` first. Whole, or in
    * chunks where the registry wants that; goes on where a cut upload ended. `progress` is told how many bytes are sent.
    */
@@ -77,6 +82,9 @@ export async function openRegistry(domain: string, options: RegistryOptions = {}
 }
 
 class Client implements Registry {
+  /** Where the bytes of a blob last came from. */
+  readonly #sites = new Map<string, Site>();
+
   constructor(
     readonly domain: string,
     readonly settings: Settings,
@@ -136,8 +144,17 @@ class Client implements Registry {
     return true;
   }
 
-  openBlob(repository: string, blob: Blob, offset: number, signal?: AbortSignal): Promise<BlobSource> {
-    return openSource(this.domain, this.mirrors, repository, blob, offset, signal);
+  async openBlob(repository: string, blob: Blob, offset: number, signal?: AbortSignal): Promise<BlobSource> {
+    const source = await openSource(this.domain, this.mirrors, repository, blob, offset, signal);
+    this.#sites.set(blob.digest, source.site);
+    return source;
+  }
+
+  distrust(digest: string): boolean {
+    const site = this.#sites.get(digest);
+    if (!site?.mirror) return false;
+    this.mirrors.distrust(site);
+    return true;
   }
 
   uploadBlob(

@@ -65,7 +65,7 @@ export class Endpoint {
       await this.#ping(safe);
       return safe;
     } catch (error) {
-      if (!(error instanceof TransportError) || error.trouble === "stall") throw error;
+      if (!(error instanceof TransportError)) throw error;
     }
     const plain = new URL(`http://${this.#transport.host}`);
     await this.#ping(plain);

@@ -10,6 +10,8 @@ export interface Site {
   readonly endpoint: Endpoint;
   /** The repository's name there. */
   readonly path: string;
+  /** Whether there is another one to turn to. */
+  readonly mirror: boolean;
 }
 
 /** How often a mirror may fail before it is asked no more. */
@@ -66,6 +68,11 @@ export class Mirrors {
     this.#failures.set(endpoint, (this.#failures.get(endpoint) ?? 0) + 1);
   }
 
+  /** What came from a site was wrong: a mirror is asked no more. */
+  distrust({ endpoint }: Site): void {
+    this.#failures.set(endpoint, PATIENCE);
+  }
+
   #site({ host, path, insecure, mirror }: Place): Site {
     const unsafe = insecure || (mirror === undefined && this.insecure);
     const key = `${host} ${unsafe} ${mirror !== undefined}`;
@@ -78,7 +85,7 @@ export class Mirrors {
       endpoint = new Endpoint(host, unsafe, settings);
       this.#endpoints.set(key, endpoint);
     }
-    return { endpoint, path };
+    return { endpoint, path, mirror: mirror !== undefined };
   }
 }
 

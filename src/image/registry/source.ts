@@ -14,6 +14,7 @@ export interface BlobSource {
   /** Of the first byte: what was asked for, or less where the registry knows no ranges. */
   readonly offset: number;
   readonly pieces: AsyncIterable<Uint8Array>;
+  readonly site: Site;
   /** Tells that it was of no use: a mirror is asked no more when that happens again. */
   failed(): void;
 }
@@ -47,7 +48,7 @@ export function openSource(
       const told = `${part.size ?? "unknown"} bytes from ${part.start ?? "unknown"} on, not ${size} from ${offset} on`;
       throw new TransportError(`cannot pull blob ${digest}: ${other}: ${told}`, "unreadable");
     }
-    return { offset: part.start, pieces: answer.pieces(), failed: () => mirrors.failed(site) };
+    return { offset: part.start, pieces: answer.pieces(), site, failed: () => mirrors.failed(site) };
   });
 }
 

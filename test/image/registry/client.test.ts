@@ -2,7 +2,16 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { openRegistry } from "../../../src/image/registry/client.ts";
 import { RegistryError } from "../../../src/image/registry/errors.ts";
 import { EngineError } from "../../../src/linux/errors.ts";
-import { digestOf, type Fake, failure, fakeRegistry, Machine, rawServer, refused } from "./fake.ts";
+import {
+  digestOf,
+  type Fake,
+  failure,
+  fakeRegistry,
+  IMPATIENT,
+  Machine,
+  rawServer,
+  refused,
+} from "./fake.ts";
 
 const OCI = "application/vnd.oci.image.manifest.v1+json";
 const MANIFEST = Buffer.from('{"schemaVersion":2}');
@@ -202,7 +211,7 @@ describe("what may pass", () => {
       if (tries === 3) return;
       socket.write(head + MANIFEST.toString());
     });
-    const registry = await openRegistry(raw.domain, machine.options);
+    const registry = await openRegistry(raw.domain, { ...machine.options, timing: IMPATIENT });
     expect((await registry.manifest("a/b", "latest")).digest).toBe(digestOf(MANIFEST));
     expect(tries).toBe(4);
     raw.stop();

@@ -1,11 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { randomBytes } from "node:crypto";
 import { openRegistry } from "../../../src/image/registry/client.ts";
 import { fetchBlob, type Sink } from "../../../src/image/registry/download.ts";
-import { digestOf, type Fake, failure, fakeRegistry, Machine, Memory, rawServer, refused } from "./fake.ts";
-
-const BYTES = randomBytes(300_000);
-const BLOB = { digest: digestOf(BYTES), size: BYTES.length };
+import { digestOf, type Fake, failure, fakeRegistry, IMPATIENT, Machine, Memory, refused } from "./fake.ts";
+import { BLOB, BYTES, begun, endAt, faulty, partial, send, WHOLE } from "./faulty.ts";
 
 let machine: Machine;
 let fake: Fake;
@@ -19,55 +16,6 @@ afterEach(() => {
   machine.remove();
 });
 const open = (domain = fake.domain) => openRegistry(domain, machine.options);
-
-/** A sink that has the first bytes already. */
-function begun(length: number): Memory {
-  const sink = new Memory();
-  sink.bytes = Buffer.from(BYTES.subarray(0, length));
-  return sink;
-}
-
-/** A server of bare sockets with the blob, and what was asked of it. */
-function faulty(answer: (from: number, tries: number, socket: Bun.Socket<{ text: string }>) => void) {
-  const ranges: string[] = [];
-  const heads: string[] = [];
-  const raw = rawServer((head, socket) => {
-    const [, from = ""] = /range: bytes=(\d+)-/i.exec(head) ?? [];
-    ranges.push(from);
-    heads.push(head);
-    answer(Number(from), ranges.length, socket);
-  });
-  return { ...raw, ranges, heads };
-}
-
-function partial(from: number): string {
-  const length = BLOB.size - from;
-  return `HTTP/1.1 206 X\r\nContent-Length: ${length}\r\nContent-Range: bytes ${from}-${BLOB.size - 1}/${BLOB.size}\r\n\r\n`;
-}
-const WHOLE = `HTTP/1.1 200 OK\r\nContent-Length: ${BLOB.size}\r\n\r\n`;
-
-/** Sends a head and some bytes, all of it before `then`. */
-function send(
-  socket: Bun.Socket<{ text: string }>,
-  head: string,
-  bytes: Uint8Array,
-  then: () => void = () => {},
-): void {
-  const all = Buffer.concat([Buffer.from(head), bytes]);
-  let done = 0;
-  const step = (): void => {
-    done += Math.max(socket.write(all.subarray(done)), 0);
-    if (done < all.length) setTimeout(step, 1);
-    else then();
-  };
-  step();
-}
-
-/** Ends a connection when all that it brought is in the sink: what is on its way may be lost with it. */
-function endAt(socket: Bun.Socket<{ text: string }>, sink: Memory, offset: number): void {
-  if (sink.offset >= offset) socket.end();
-  else setTimeout(() => endAt(socket, sink, offset), 1);
-}
 
 describe("a blob", () => {
   test("in one go, with its progress", async () => {
@@ -172,7 +120,8 @@ describe("faults on the way", () => {
       );
     });
     const sink = new Memory();
-    await fetchBlob(await open(server.domain), "a/b", BLOB, sink);
+    const registry = await openRegistry(server.domain, { ...machine.options, timing: IMPATIENT });
+    await fetchBlob(registry, "a/b", BLOB, sink);
     expect(sink.bytes.equals(BYTES)).toBe(true);
     expect(server.ranges).toEqual(["", "50000", "100000", "150000"]);
     server.stop();
@@ -310,62 +259,5 @@ describe("faults on the way", () => {
       expect(await failure(work)).toBe("enough");
     }
     server.stop();
-  });
-});
-
-describe("redirects", () => {
-  test("to a storage elsewhere: no Authorization goes there, and a resumed one asks the registry again", async () => {
-    machine.auth(fake.domain, "u:p");
-    const storage = faulty((from, tries, socket) => {
-      if (tries === 1) return send(socket, WHOLE, BYTES.subarray(0, 1000), () => endAt(socket, sink, 1000));
-      send(socket, partial(from), BYTES.subarray(from));
-    });
-    fake.fault = (request, url) => {
-      if (request.headers.get("authorization") === null)
-        return refused(401, "UNAUTHORIZED", "who", { "www-authenticate": 'Basic realm="x"' });
-      if (!url.pathname.includes("blobs")) return undefined;
-      return Response.redirect(`http://${storage.domain}/bucket?signature=${fake.seen.length}`, 307);
-    };
-    const sink = new Memory();
-    await fetchBlob(await open(), "a/b", BLOB, sink);
-    expect(sink.bytes.equals(BYTES)).toBe(true);
-    expect(storage.ranges).toEqual(["", "1000"]);
-    expect(storage.heads.join("\n")).not.toMatch(/authorization/i);
-    expect(fake.seen.at(-1)?.authorization).toStartWith("Basic ");
-    storage.stop();
-  });
-
-  test("headers that tell who we are stay with the registry", async () => {
-    machine.write("home/.docker/config.json", JSON.stringify({ HttpHeaders: { "X-Mine": "secret" } }));
-    machine.env.DOCKER_CONFIG = `${machine.folder}/home/.docker`;
-    const other = fakeRegistry();
-    other.blobs.set(BLOB.digest, BYTES);
-    fake.fault = (_, url) => Response.redirect(`http://${other.domain}${url.pathname}`, 302);
-    await fetchBlob(await open(), "a/b", BLOB, new Memory());
-    expect(fake.seen.at(-1)?.headers.get("x-mine")).toBe("secret");
-    expect(other.seen.at(-1)?.headers.has("x-mine")).toBe(false);
-    other.stop();
-  });
-
-  test("a storage may not ask who we are", async () => {
-    machine.auth(fake.domain, "u:p");
-    const other = fakeRegistry();
-    other.fault = () => refused(401, "UNAUTHORIZED", "who", { "www-authenticate": 'Basic realm="x"' });
-    fake.fault = (_, url) =>
-      url.pathname === "/v2/" ? undefined : Response.redirect(`http://${other.domain}${url.pathname}`, 307);
-    expect(await failure(fetchBlob(await open(), "a/b", BLOB, new Memory()))).toContain("pull access denied");
-    expect(other.seen.every(({ authorization }) => authorization === undefined)).toBe(true);
-    other.stop();
-  });
-
-  test("in a circle, or to what is not http", async () => {
-    fake.fault = (_, url) => (url.pathname === "/v2/" ? undefined : Response.redirect(url.href, 307));
-    expect(await failure(fetchBlob(await open(), "a/b", BLOB, new Memory()))).toContain("more than 10 times");
-    expect(fake.paths("GET", "/v2/a")).toHaveLength(11);
-    fake.fault = (_, url) =>
-      url.pathname === "/v2/"
-        ? undefined
-        : new Response(null, { status: 307, headers: { location: "file:///etc/passwd" } });
-    expect(await failure(fetchBlob(await open(), "a/b", BLOB, new Memory()))).toContain("what is not http");
   });
 });

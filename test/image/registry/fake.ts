@@ -190,6 +190,11 @@ export function rawServer(answer: (head: string, socket: Bun.Socket<{ text: stri
   return { domain: `127.0.0.1:${server.port}`, close: () => server.stop(), stop: () => server.stop(true) };
 }
 
+/** No waits to speak of, but patience with a busy machine. */
+const QUICK = { backoff: 1, longest: 200, stall: 5000 };
+/** For servers that say nothing. */
+export const IMPATIENT = { ...QUICK, stall: 150 };
+
 /** A folder with home and etc of its own, in which nothing is configured, and no waits to speak of. */
 export class Machine {
   readonly folder = mkdtempSync("/var/tmp/registry-test-");
@@ -204,7 +209,7 @@ export class Machine {
       home: `${this.folder}/home`,
       etc: `${this.folder}/etc`,
       env: this.env,
-      timing: { backoff: 1, longest: 200, stall: 150 },
+      timing: QUICK,
     };
   }
 

@@ -2,7 +2,17 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { openRegistry } from "../../../src/image/registry/client.ts";
 import { fetchBlob } from "../../../src/image/registry/download.ts";
-import { digestOf, type Fake, failure, fakeRegistry, Machine, Memory, rawServer, refused } from "./fake.ts";
+import {
+  digestOf,
+  type Fake,
+  failure,
+  fakeRegistry,
+  IMPATIENT,
+  Machine,
+  Memory,
+  rawServer,
+  refused,
+} from "./fake.ts";
 
 const BYTES = randomBytes(100_000);
 const BLOB = { digest: digestOf(BYTES), size: BYTES.length };
@@ -81,11 +91,26 @@ test("a mirror that cuts is left after two times, and what it brought is kept", 
     // the connection stays, and nothing more comes
   });
   mirrors(raw.domain);
-  await fetchBlob(await open(), "a/b", BLOB, sink);
+  const registry = await openRegistry(own.domain, { ...machine.options, timing: IMPATIENT });
+  await fetchBlob(registry, "a/b", BLOB, sink);
   expect(sink.bytes.equals(BYTES)).toBe(true);
   expect(tries).toBe(2);
   expect(own.seen.at(-1)?.headers.get("range")).toBe("bytes=2000-");
   raw.stop();
+});
+
+test("a mirror whose bytes were wrong is asked no more", async () => {
+  mirror.blobs.set(BLOB.digest, randomBytes(BLOB.size));
+  const registry = await open();
+  const sink = new Memory();
+  await fetchBlob(registry, "a/b", BLOB, sink);
+  expect(sink.bytes.equals(BYTES)).toBe(false);
+  expect(registry.distrust(BLOB.digest)).toBe(true);
+  sink.reset();
+  await fetchBlob(registry, "a/b", BLOB, sink);
+  expect(sink.bytes.equals(BYTES)).toBe(true);
+  expect(registry.distrust(BLOB.digest)).toBe(false);
+  expect(registry.distrust("never asked for")).toBe(false);
 });
 
 test("mirrors that are not there are told of only when all fails", async () => {

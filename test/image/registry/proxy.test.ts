@@ -1,10 +1,16 @@
-import { describe, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { type AddressInfo, createServer } from "node:net";
 import { openRegistry } from "../../../src/image/registry/client.ts";
 import { proxyFor } from "../../../src/image/registry/proxy.ts";
 import { failure, Machine } from "./fake.ts";
 
 const P = "http://proxy:3128";
+
+let machine: Machine;
+beforeEach(() => {
+  machine = new Machine();
+});
+afterEach(() => machine.remove());
 
 describe("which proxy", () => {
   const direct = (url: string, list: string): boolean =>
@@ -61,7 +67,6 @@ describe("which proxy", () => {
 });
 
 test("a proxy is asked, with its own password; one that refuses is told", async () => {
-  const machine = new Machine();
   const heads: string[] = [];
   const server = createServer((client) => {
     client.on("error", () => {});
@@ -80,11 +85,9 @@ test("a proxy is asked, with its own password; one that refuses is told", async 
   expect(heads[0]).toStartWith("CONNECT registry.invalid:443 HTTP/1.1");
   expect(heads[0]).toContain(`Proxy-Authorization: Basic ${btoa("me:secret")}`);
   server.close();
-  machine.remove();
 });
 
 test("the environment's proxy is not asked where NO_PROXY says so", async () => {
-  const machine = new Machine();
   const kept = { proxy: process.env.HTTPS_PROXY, none: process.env.NO_PROXY };
   // Bun itself would read these
   process.env.HTTPS_PROXY = "http://127.0.0.1:1";
@@ -100,7 +103,6 @@ test("the environment's proxy is not asked where NO_PROXY says so", async () => 
   } finally {
     restore("HTTPS_PROXY", kept.proxy);
     restore("NO_PROXY", kept.none);
-    machine.remove();
   }
 });
 
