@@ -9,7 +9,7 @@ export class UsageError extends EngineError {
 /** What to try, for the failures that have the same reason wherever they come up. */
 const HINTS: Record<string, string> = {
   EPERM: "the kernel forbids it: is this root with all capabilities?",
-  ENOSPC: "the disk is full, or has no inodes left",
+  ENOSPC: "no space left on device: the disk is full, or has no inodes left",
   EROFS: "the state folder is read-only: use --root for another one",
   EDQUOT: "the disk quota is used up",
 };

@@ -31,16 +31,24 @@ export async function obtainImage(
   if (wish === undefined) throw new EngineError(`No such image: ${name}`, 1);
   if (wish.pull === "never") throw new EngineError(`No such image: ${name}`);
   const progress = await wish.progress();
-  if (wish.pull === "missing") progress.line(`Unable to find image '${name}' locally`);
   const { pullImage } = await import("./pull.ts");
+  const unable = wish.pull === "missing" ? `Unable to find image '${name}' locally` : undefined;
+  let found = false;
   try {
     await wish.interruptible((signal) =>
       pullImage({ root, run, inUse: wish.inUse }, parsed, {
         ...(platform && { platform }),
         progress,
         signal,
+        found: () => {
+          found = true;
+          if (unable !== undefined) progress.line(unable);
+        },
       }),
     );
+  } catch (error) {
+    if (found || unable === undefined || !(error instanceof EngineError)) throw error;
+    throw new EngineError(`${unable}: ${error.message}`, error.exitCode, { cause: error });
   } finally {
     progress.end();
   }

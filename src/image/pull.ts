@@ -25,6 +25,8 @@ export interface PullOptions {
   readonly platform?: Platform;
   readonly progress: Progress;
   readonly signal?: AbortSignal;
+  /** Called when the registry has the image. */
+  readonly found?: () => void;
 }
 
 /** What was pulled. */
@@ -43,8 +45,9 @@ export async function pullImage(store: Store, reference: Reference, options: Pul
   const { path, tag, digest: wanted } = reference;
   sweepOnceABoot(store);
   const registry = await openRegistry(reference.domain, signal === undefined ? {} : { signal });
-  progress.line(`${wanted ?? tag}: Pulling from ${path}`);
   const top = await registry.manifest(path, wanted ?? tag ?? "latest");
+  options.found?.();
+  progress.line(`${wanted ?? tag}: Pulling from ${path}`);
   const source = await readSource(store, registry, path, top, options);
   const installed = await installImage(
     store.root,
@@ -103,7 +106,7 @@ async function readSource(
 }
 
 /** How often a blob is fetched whole before its digest is taken for wrong at the registry. */
-const ATTEMPTS = 2;
+const ATTEMPTS = 3;
 
 /** Brings a blob into the store, unless it is there or another process brings it; returns what keeps it. */
 async function download(
@@ -128,7 +131,11 @@ async function download(
       });
       progress.layer(digest, "verifying");
       const done = writer.finish(digest);
-      if (done === undefined) continue;
+      if (done === undefined) {
+        // a mirror that sends other bytes is asked no more; the registry itself gets one more chance
+        if (!registry.distrust(digest) && attempt > 1) break;
+        continue;
+      }
       progress.layer(digest, "downloaded", size, size);
       return done.fd;
     }

@@ -70,7 +70,7 @@ const WRONG: readonly (readonly [args: string, code: number, words: RegExp])[] =
   ["kill -s 65 nosuch", 125, /invalid signal: 65/],
   ["rm nosuch", 1, /No such container: nosuch/],
   ["rm ../../etc", 1, /No such container/],
-  ["commit nosuch", 1, /requires exactly 2 arguments/],
+  ["commit nosuch", 1, /No such container: nosuch/],
   ["commit nosuch image", 1, /No such container: nosuch/],
   ["rmi nosuch", 1, /No such image: nosuch/],
   ["rmi ../../etc", 1, /invalid reference format|No such image/],
