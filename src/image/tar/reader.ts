@@ -44,7 +44,9 @@ export class Reader {
   #failure: unknown;
   #failed = false;
   #nested = 0;
+  /** Bytes that were written, and bytes that members had: nobody takes those of a whiteout. */
   #size = 0;
+  #content = 0;
   #members = 0;
   #newest = 0n;
 
@@ -120,7 +122,8 @@ export class Reader {
     try {
       this.#count(entry);
       const sink = this.#member(entry);
-      if (sink !== undefined && entry.length > 0) this.#content(entry.name, sink, content, next);
+      if (sink !== undefined) this.#size += entry.length;
+      if (sink !== undefined && entry.length > 0) this.#write(entry.name, sink, content, next);
       else {
         sink?.end();
         this.#next(content, entry.length, next);
@@ -132,10 +135,10 @@ export class Reader {
 
   #count({ length }: Entry): void {
     this.#members += 1;
-    this.#size += length;
+    this.#content += length;
     const { members, content } = this.#limits;
     if (this.#members > members) throw new ArchiveError(`it has more than ${members} members`);
-    if (this.#size > content) throw new ArchiveError(`its files have more than ${content} bytes together`);
+    if (this.#content > content) throw new ArchiveError(`its files have more than ${content} bytes together`);
   }
 
   /** Makes the member; returns who takes the content of a file. */
@@ -197,7 +200,7 @@ export class Reader {
     };
   }
 
-  #content(name: string, sink: Sink, content: Content, next: () => void): void {
+  #write(name: string, sink: Sink, content: Content, next: () => void): void {
     const guarded = (work: () => void): void => {
       if (this.#failed) return;
       try {

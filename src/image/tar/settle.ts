@@ -21,7 +21,7 @@ import { belongsToImage, OVERLAY_OPAQUE } from "./xattr-policy.ts";
 /**
  * The second half of `unpackLayer`, when the layers below (`lower`, the top one first, settled themselves) are there:
  * whiteouts of what they do not have are dropped, and folders that the layer has no member for get the mode, owner,
- * extended attributes and time that the folder below has, or stay as they are where it has none. Throws SysError.
+ * extended attributes and time that the folder below has, or stay as they are where it has none. It can be done again. Throws SysError.
  */
 export function settleLayer(
   root: number,
@@ -56,13 +56,20 @@ function spreadOpaqueRoot(root: number, below: LowerLayers): void {
   setTimeName(root, ".", mtime);
 }
 
-/** Runs `work` on the folder that `path` lies in; removing something from it does not change its time. */
-function inParent(root: number, path: string, work: (dirfd: number, name: string) => void): void {
+/** Runs `remove` on the folder that `path` lies in, whose time it does not change, and the rest of the path. */
+function inParent(root: number, path: string, remove: (dirfd: number, name: string) => void): void {
   const [folder, name] = splitPath(path);
-  const dirfd = openPlain(root, folder);
+  let dirfd: number;
+  try {
+    dirfd = openPlain(root, folder);
+  } catch (error) {
+    // by somebody who came this far, and then did not get to the end
+    if (isErrno(error, "ENOENT")) return;
+    throw error;
+  }
   try {
     const { mtime } = statName(dirfd, "");
-    work(dirfd, name);
+    remove(dirfd, name);
     setTimeName(dirfd, ".", mtime);
   } finally {
     close(dirfd);
@@ -71,7 +78,8 @@ function inParent(root: number, path: string, work: (dirfd: number, name: string
 
 function dropWhiteout(root: number, path: string): void {
   inParent(root, path, (dirfd, name) => {
-    if (isWhiteout(statName(dirfd, name))) unlinkName(dirfd, name, false);
+    const stat = statIfAny(dirfd, name);
+    if (stat !== undefined && isWhiteout(stat)) unlinkName(dirfd, name, false);
   });
 }
 
@@ -80,7 +88,7 @@ function dropIfEmpty(root: number, path: string): void {
   try {
     inParent(root, path, (dirfd, name) => unlinkName(dirfd, name, true));
   } catch (error) {
-    if (!isErrno(error, "ENOTEMPTY")) throw error;
+    if (!isErrno(error, "ENOTEMPTY", "ENOENT")) throw error;
   }
 }
 

@@ -107,6 +107,21 @@ describe.skipIf(!isRoot)("whiteouts", () => {
     });
   });
 
+  test("and folders can be settled once more", async () => {
+    await inFolder(async (folder) => {
+      const above = tarOf(f("n/m/.wh.x"), f("a/.wh.no"), f("a/.wh.x"), f("o/new"));
+      const [top = "", ...lower] = await layersIn(folder, [tarOf(d("a/", special), f("a/x")), above]);
+      const before = allNames(top);
+      await withFolders([top, ...lower], ([root = -1, ...rest]) =>
+        settleLayer(root, rest, {
+          implicit: ["", "n", "n/m", "a", "o"],
+          whiteouts: ["n/m/x", "a/no", "a/x"],
+        }),
+      );
+      expect(allNames(top)).toEqual(before);
+    });
+  });
+
   test("of what is there are kept", async () => {
     const layers = [
       [f("a/x"), f("a/y"), f("b")],
