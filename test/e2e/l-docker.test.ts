@@ -2,7 +2,6 @@ import { describe, expect, test } from "bun:test";
 import {
   chmodSync,
   copyFileSync,
-  existsSync,
   mkdirSync,
   readdirSync,
   renameSync,
@@ -139,12 +138,14 @@ describe("images", () => {
     expect(await ok("rmi", "tagged:v1", "tagged")).toMatch(/Untagged: tagged:v1\n.*Untagged: tagged:latest/s);
   });
 
-  test("a commit runs as its container did, and its archive is a plain tar", async () => {
+  test("a commit runs as its container did, also one that is a plain tar", async () => {
     const name = newName();
     const options = ["-e", "A=größer", "-w", "/tmp", "-u", "nobody", "-l", "kept=yes", "--entrypoint", "sh"];
     await ok("run", "--name", name, ...options, "busybox", "-c", "echo $A; pwd; id -un");
-    await ok("commit", name, "configured");
-    expect(await ok("run", "--rm", "configured")).toBe("größer\n/tmp\nnobody");
+    await ok("commit", name, "layered");
+    await ok("commit", "--tar", name, "configured");
+    for (const image of ["layered", "configured"])
+      expect(await ok("run", "--rm", image)).toBe("größer\n/tmp\nnobody");
     expect(await ok("run", "--rm", "-u", "0", "-w", "/", "configured", "-c", "pwd; echo $HOME")).toBe(
       "/\n/root",
     );
@@ -155,12 +156,16 @@ describe("images", () => {
     expect(listed.stderr.toString()).toBe("");
     expect(listed.stdout.toString()).toStartWith("./\nbin/\n");
     await ok("rm", name);
-    await ok("rmi", "configured");
+    await ok("rmi", "configured", "layered");
   });
 
-  test("one that is there is not committed over, the built-in one neither", async () => {
-    const { name } = await background("busybox", "sleep", "1000");
-    await fails(1, /an image of that name exists/, "commit", name, "busybox");
+  test("one that is there gives its name to a commit, also the built-in one, which is there again afterwards", async () => {
+    const { name } = await background("busybox", "sh", "-c", "echo mine >/mine; exec sleep 1000");
+    await until(async () => (await mydocker(["exec", name, "test", "-s", "/mine"])).code === 0, "the file");
+    await ok("commit", name, "busybox");
+    expect(await ok("run", "--rm", "busybox", "cat", "/mine")).toBe("mine");
+    expect(await ok("rmi", "busybox")).toContain("Untagged: busybox:latest\nDeleted: ");
+    expect((await mydocker(["run", "--rm", "busybox", "test", "-e", "/mine"])).code).toBe(1);
   });
 
   test("a commit is whole or fails, also when its container goes meanwhile", async () => {
@@ -174,7 +179,7 @@ describe("images", () => {
       if ((await commit.exited) === 0) {
         expect(await ok("run", "--rm", "cut", "sh", "-c", "ls /zz | wc -l")).toBe("400");
         await ok("rmi", "cut");
-      } else expect(existsSync(`${ROOT}/image/cut.tar`)).toBe(false);
+      } else expect(await ok("images", "-q", "cut")).toBe("");
     }
   });
 
@@ -208,12 +213,12 @@ describe("images", () => {
 
   test("rmi goes by name, and leaves what a container was made from", async () => {
     const { name } = await background("busybox", "sleep", "1000");
-    await ok("commit", name, "first");
+    await ok("commit", "--tar", name, "first");
     copyFileSync(`${ROOT}/image/first.tar`, `${ROOT}/image/second.tar`);
     await ok("run", "--rm", "second", "true");
     await ok("run", "--name", newName(), "first", "true");
     await ok("rmi", "second");
-    await fails(1, /conflict: container .* is using it/, "rmi", "first");
+    await fails(1, /conflict: .* container .* is using its referenced image/, "rmi", "first");
   });
 });
 

@@ -15,7 +15,7 @@ export interface Source {
   readonly pieces: AsyncIterable<Uint8Array>;
   /** Of all bytes as they are stored. */
   digest(): string;
-  /** Of the plain tar, with what may follow its end: a layer's diff id. Only where it was asked for. */
+  /** Of the plain tar, with what may follow its end: a layer's diff id. */
   diffId(): string;
 }
 
@@ -28,9 +28,9 @@ export interface Range {
 /**
  * Reads the file open on `fd`, or a range of it; whether it is compressed (gzip, RFC 1952, or zstd, RFC 8878, with any
  * number of members or frames) is told by its first bytes. Reading `pieces` throws ArchiveError where it is cut short or
- * damaged, and for compressions that are not supported. Without `hashPlain` no diff id is made, which costs time.
+ * damaged, and for compressions that are not supported.
  */
-export function openSource(fd: number, range: Range = WHOLE, hashPlain = true): Source {
+export function openSource(fd: number, range: Range = WHOLE): Source {
   const stored = new Digest();
   const raw = readPieces(fd, range, stored);
   const kind = compressionOf(fd, range);
@@ -38,7 +38,7 @@ export function openSource(fd: number, range: Range = WHOLE, hashPlain = true): 
   const content = new Digest();
   const pieces = decompressed(raw, kind);
   return {
-    pieces: hashPlain ? hashed(pieces, content) : pieces,
+    pieces: hashed(pieces, content),
     digest: () => stored.hex(),
     diffId: () => content.hex(),
   };
