@@ -8,6 +8,7 @@ const OWN_VARIABLES = /^(HOSTNAME|HOME|TERM)=/;
 export function configFrom({ record, spec }: Container): ImageConfig {
   const entrypoint = record.entrypoint;
   return {
+    ...record.declared,
     Env: spec.process.env.filter((entry) => !OWN_VARIABLES.test(entry)),
     Cmd: record.command.slice(entrypoint.length),
     ...(entrypoint.length > 0 && { Entrypoint: entrypoint }),

@@ -32,6 +32,7 @@ import type { Paths } from "./paths.ts";
 import {
   type Container,
   type ContainerRecord,
+  type Declared,
   type Limits,
   type NetworkMode,
   type Volume,
@@ -247,6 +248,7 @@ function makeRecord(id: string, options: CreateOptions, source: Source): Contain
     created: new Date().toISOString(),
     image: options.rootfs ? "" : options.image,
     imageId: source.id,
+    ...declaredBy(config),
     layers: source.layers,
     entrypoint,
     command,
@@ -261,6 +263,21 @@ function makeRecord(id: string, options: CreateOptions, source: Source): Contain
     autoRemove: options.autoRemove,
     stopSignal: config.StopSignal ?? "SIGTERM",
     labels: { ...config.Labels, ...options.labels },
+  };
+}
+
+/** Only the fields that are there: most images have none of them, and the record is read often. */
+function declaredBy(config: ImageConfig): { readonly declared?: Declared } {
+  const { ExposedPorts, Volumes, Healthcheck, Shell, OnBuild } = config;
+  if (!(ExposedPorts || Volumes || Healthcheck || Shell || OnBuild)) return {};
+  return {
+    declared: {
+      ...(ExposedPorts && { ExposedPorts }),
+      ...(Volumes && { Volumes }),
+      ...(Healthcheck && { Healthcheck }),
+      ...(Shell && { Shell }),
+      ...(OnBuild && { OnBuild }),
+    },
   };
 }
 

@@ -58,6 +58,9 @@ export function inspectContainer(paths: Paths, { record, spec }: Container, stat
       WorkingDir: process.cwd,
       Labels: record.labels,
       StopSignal: record.stopSignal,
+      Volumes: null,
+      OnBuild: null,
+      ...record.declared,
     },
     NetworkSettings: { IPAddress: "", Gateway: "", MacAddress: "", Ports: {}, Networks: {} },
   };

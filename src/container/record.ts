@@ -1,3 +1,4 @@
+import type { ImageConfig } from "../image/store.ts";
 import { readTextIfAny, writeFileAtomic } from "../linux/file.ts";
 import { rawNumber } from "../linux/text.ts";
 import { localTime } from "../linux/time.ts";
@@ -84,6 +85,8 @@ export interface ContainerRecord {
   /** The image as it was named, empty for --rootfs. */
   readonly image: string;
   readonly imageId: string;
+  /** What its image says besides, where it says anything: shown, and handed on by commit. */
+  readonly declared?: Declared;
   /** Overlay's lower folders, the top one first. */
   readonly layers: readonly string[];
   readonly entrypoint: readonly string[];
@@ -103,6 +106,9 @@ export interface ContainerRecord {
   readonly stopSignal: string;
   readonly labels: Readonly<Record<string, string>>;
 }
+
+/** What an image declares and the engine does not act on. */
+export type Declared = Pick<ImageConfig, "ExposedPorts" | "Volumes" | "Healthcheck" | "Shell" | "OnBuild">;
 
 export type NetworkMode = "none" | "host";
 
