@@ -1,6 +1,6 @@
 import { isErrno } from "../linux/errno.ts";
 import { EngineError } from "../linux/errors.ts";
-import { unlinkIfAny } from "../linux/file.ts";
+import { mkdirAll, unlinkIfAny } from "../linux/file.ts";
 import { findId } from "./find.ts";
 import type { ImageUse } from "./image.ts";
 import { type Index, type OpenIndex, openIndex, readIndex, writeIndex } from "./index-file.ts";
@@ -29,6 +29,8 @@ export function changeAndSweep(
   change: (index: OpenIndex, before: Index) => void,
   everything = false,
 ): Removed {
+  // the first command of all on a machine may be one that sweeps
+  mkdirAll(root, 0o700);
   const releaseImages = holdExclusive(run, "images");
   const releaseIndex = holdExclusive(run, "images-index");
   let swept: Swept;
