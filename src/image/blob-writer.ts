@@ -159,7 +159,11 @@ export async function wantBlob(
     const fd = openPartial(path);
     if (fd !== undefined && lock(fd, false)) {
       const blob = holdBlob(root, digest);
-      if (blob === undefined && isStillAt(fd, path)) return new BlobWriter(root, path, fd);
+      if (isStillAt(fd, path)) {
+        if (blob === undefined) return new BlobWriter(root, path, fd);
+        // made by us, just after it had come from somebody else
+        unlinkIfAny(path);
+      }
       close(fd);
       if (blob !== undefined) return blob;
       continue;
