@@ -1,3 +1,4 @@
+import { SysError } from "../linux/errno.ts";
 import { EngineError } from "../linux/errors.ts";
 import { embeddedId } from "./origin.ts";
 import { ArchiveError } from "./tar/archive-error.ts";
@@ -16,6 +17,8 @@ export interface LayerUnpacked {
 interface Failure {
   readonly error: string;
   readonly isArchive: boolean;
+  /** Of a system call that failed through no fault of the archive's, as on a full disk. */
+  readonly call?: { readonly syscall: string; readonly detail: string; readonly errno: number };
 }
 
 /** The descriptors under which a process that unpacks has the stored layer and the folder. */
@@ -54,7 +57,7 @@ export async function unpackInChild(
   folder: number,
   signal: AbortSignal,
 ): Promise<LayerUnpacked> {
-  const child = Bun.spawn(["/proc/self/exe", "__unpack"], {
+  const child = Bun.spawn(["/proc/self/exe", "__unpack", String(process.pid)], {
     // by the open descriptions the locks are shared: nobody takes the folder while the child lives
     stdio: ["ignore", "pipe", "inherit", layer, folder],
     env: { ...process.env },
@@ -68,6 +71,8 @@ export async function unpackInChild(
     throw new EngineError(`the process that unpacked a layer was killed (${code})`);
   const answer = JSON.parse(text) as LayerUnpacked | Failure;
   if (!("error" in answer)) return answer;
+  if (answer.call !== undefined)
+    throw new SysError(answer.call.syscall, answer.call.detail, answer.call.errno);
   throw answer.isArchive ? new ArchiveError(answer.error) : new EngineError(answer.error);
 }
 
@@ -77,9 +82,17 @@ export async function answerJob(): Promise<string> {
     return JSON.stringify(await unpackHere(JOB_LAYER, JOB_FOLDER));
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    const failure: Failure = { error: message, isArchive: error instanceof ArchiveError };
+    const failure: Failure = {
+      error: message,
+      isArchive: error instanceof ArchiveError,
+      ...(error instanceof SysError && { call: callOf(error) }),
+    };
     return JSON.stringify(failure);
   }
+}
+
+function callOf({ syscall, detail, errno }: SysError): NonNullable<Failure["call"]> {
+  return { syscall, detail, errno };
 }
 
 /** Whether this is the built program, which can start itself as another process. */

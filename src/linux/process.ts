@@ -71,9 +71,10 @@ export function exitNow(code: number): never {
 
 const signals = library({ prctl: "iillll" });
 
-/** prctl(2) PR_SET_PDEATHSIG: SIGKILL when the parent ends. */
-export function dieWithParent(): void {
+/** prctl(2) PR_SET_PDEATHSIG: SIGKILL when the parent ends. False where it has ended already. */
+export function dieWithParent(parent: number): boolean {
   check(signals().prctl(1, 9, 0, 0, 0), "prctl", "PR_SET_PDEATHSIG");
+  return process.ppid === parent;
 }
 
 /** geteuid(2). */

@@ -2,16 +2,19 @@ import { answerJob } from "../../image/unpack-job.ts";
 import { dieWithParent, print } from "../../linux/process.ts";
 import type { Command } from "../command.ts";
 
-/** A process that unpacks one layer for a pull or a load: the layer and the folder are descriptors it was given. */
+/**
+ * A process that unpacks one layer for the pull or load of that pid: the layer and the folder are descriptors it was given.
+ */
 export const command: Command = {
   name: "__unpack",
   summary: "",
   usage: "",
   flags: [],
-  args: { min: 0, max: 0 },
+  args: { min: 1, max: 1 },
   interspersed: false,
-  run: async () => {
-    dieWithParent();
+  run: async ({ args }) => {
+    // killed before we could ask for the signal: nobody wants the layer
+    if (!dieWithParent(Number(args[0]))) return 1;
     // thousands of members are worth compiled code; the executable starts with a policy for short commands
     Bun.unsafe.setJITPolicy(1);
     print(1, await answerJob());
