@@ -86,7 +86,7 @@ export type Fault =
   | { readonly corrupt: number }
   | { readonly slow: number };
 
-export interface Proxy {
+export interface Way {
   readonly domain: string;
   readonly passed: Passed[];
   /** Asked about each request; nothing is done without one. */
@@ -97,7 +97,7 @@ export interface Proxy {
 }
 
 /** A proxy before a plain registry. Each connection carries one request. */
-export async function startProxy(to: Registry): Promise<Proxy> {
+export async function startProxy(to: Registry): Promise<Way> {
   const port = Number(to.domain.split(":")[1]);
   const sockets = new Set<Socket>();
   const server: Server = createServer((client) => {
@@ -113,7 +113,7 @@ export async function startProxy(to: Registry): Promise<Proxy> {
     });
   }).listen(0, "127.0.0.1");
   await new Promise((resolve) => server.once("listening", resolve));
-  const proxy: Proxy = {
+  const proxy: Way = {
     domain: `127.0.0.1:${(server.address() as AddressInfo).port}`,
     passed: [],
     fault: undefined,
