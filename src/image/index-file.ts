@@ -82,8 +82,8 @@ export function openIndex({ images, tags, digests }: Index): OpenIndex {
 }
 
 /**
- * Writes the index; durable. For who holds `images-index`. An image from an archive goes with its last name, as it could only
- * be had again by that.
+ * Writes the index, where it is not what is there; durable. For who holds `images-index`. An image from an archive goes with
+ * its last name, as it could only be had again by that.
  */
 export function writeIndex(root: string, { images, tags, digests }: OpenIndex): void {
   const named = new Set([...tags.values()].map(({ id }) => id));
@@ -94,7 +94,8 @@ export function writeIndex(root: string, { images, tags, digests }: OpenIndex): 
     tags: Object.fromEntries(tags),
     digests: Object.fromEntries(digests),
   };
-  writeFileAtomic(indexPath(root), `${JSON.stringify(file)}\n`, true);
+  const text = `${JSON.stringify(file)}\n`;
+  if (readTextIfAny(indexPath(root)) !== text) writeFileAtomic(indexPath(root), text, true);
 }
 
 /** Changes the index; durable, and safe beside other processes: `change` sees what is there now. */

@@ -27,14 +27,17 @@ export async function spoolArchive(root: string, fd: number): Promise<ArchiveFil
     return spool;
   } catch (error) {
     spool.close();
-    if (error instanceof ArchiveError || isTarError(error))
-      throw new EngineError(`cannot read the archive: ${(error as Error).message}`, 125, { cause: error });
-    throw error;
+    const words = error instanceof ArchiveError ? error.message : tarWords(error);
+    if (words === undefined) throw error;
+    throw new EngineError(`cannot read the archive: ${words}`, 125, { cause: error });
   }
 }
 
-function isTarError(error: unknown): boolean {
-  return error instanceof Error && error.name === "Error" && /tar|end of data/i.test(error.message);
+/** What tar-stream found wrong, in our words. */
+function tarWords(error: unknown): string | undefined {
+  const message = error instanceof Error ? error.message : "";
+  if (message.startsWith("Invalid tar header")) return "it is not a tar archive, or damaged";
+  return message === "Unexpected end of data" ? "it is cut short" : undefined;
 }
 
 class Spool implements ArchiveFiles {

@@ -32,8 +32,13 @@ export interface Range {
  */
 export function openSource(fd: number, range: Range = WHOLE): Source {
   const stored = new Digest();
-  const raw = readPieces(fd, range, stored);
-  const kind = compressionOf(fd, range);
+  const stream = readPieces(fd, range, stored);
+  const first = stream.next();
+  const raw = (function* (): Generator<Uint8Array> {
+    if (first.done !== true) yield first.value;
+    yield* stream;
+  })();
+  const kind = compressionOf(first.value);
   if (kind === "plain") return { pieces: plain(raw), digest: () => stored.hex(), diffId: () => stored.hex() };
   const content = new Digest();
   const pieces = decompressed(raw, kind);
@@ -57,10 +62,8 @@ const MAGIC: readonly (readonly [RegExp, string])[] = [
   [/^fd377a585a00/, "xz"],
 ];
 
-function compressionOf(fd: number, range: Range): Compression {
-  const start = new Uint8Array(Math.min(10, range.length));
-  if (start.length > 0) pread(fd, start, range.start);
-  const hex = Buffer.from(start.buffer).toString("hex");
+function compressionOf(start: Uint8Array | undefined): Compression {
+  const hex = Buffer.from(start?.subarray(0, 10) ?? []).toString("hex");
   const name = MAGIC.find(([pattern]) => pattern.test(hex))?.[1] ?? "plain";
   if (name === "bzip2" || name === "xz")
     throw new ArchiveError(`it is compressed with ${name}, which is not supported: use gzip or zstd`);
@@ -90,11 +93,20 @@ export function digestOf(fd: number): string {
   return hash.digest("hex");
 }
 
+/** A pipe gives what it has: pieces are filled, so that the first one can be told by its beginning. */
+function readFull(fd: number, buffer: Uint8Array): number {
+  for (let done = 0; ; ) {
+    const got = read(fd, buffer.subarray(done));
+    done += got;
+    if (got === 0 || done === buffer.length) return done;
+  }
+}
+
 function* readPieces(fd: number, range: Range, hash: Digest): Generator<Uint8Array> {
   for (let done = 0; done < range.length; ) {
     // a new buffer each time: who gets it keeps parts of it for a while
     const buffer = Buffer.allocUnsafeSlow(Math.min(PIECE, range.length - done));
-    const got = pread(fd, buffer, range.start + done);
+    const got = range === WHOLE ? readFull(fd, buffer) : pread(fd, buffer, range.start + done);
     if (got === 0 && range === WHOLE) return;
     if (got === 0) throw new ArchiveError("it is cut short: the file that it lies in ends before it does");
     done += got;
