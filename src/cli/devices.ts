@@ -1,8 +1,8 @@
 import type { DeviceMapping } from "../container/record.ts";
+import { normalizePath } from "../linux/text.ts";
 import type { DeviceRule } from "../runtime/spec.ts";
 import type { Flag } from "./command.ts";
 import { UsageError } from "./errors.ts";
-import { normalize } from "./volume.ts";
 
 /** The flags that give a container devices of the host. */
 export const deviceFlags: readonly Flag[] = [
@@ -28,7 +28,7 @@ export function parseDevice(text: string): DeviceMapping {
       throw new UsageError(`invalid device '${text}': ${path} is not an absolute path`);
   if (!/^[rwm]{1,3}$/.test(access) || new Set(access).size < access.length)
     throw new UsageError(`invalid device '${text}': bad mode specified: ${access}; it is made of r, w and m`);
-  const path = normalize(container);
+  const path = normalizePath(container);
   if (path === "/") throw new UsageError(`invalid device '${text}': it can't be '/'`);
   return { host, container: path, access };
 }

@@ -1,4 +1,5 @@
 import type { Volume } from "../container/record.ts";
+import { normalizePath } from "../linux/text.ts";
 import { UsageError } from "./errors.ts";
 
 /** What may be mounted over in /proc, as runc has it: files that only tell numbers (lxcfs). */
@@ -21,12 +22,12 @@ export function parseVolume(text: string, cwd: string): Volume {
   if (!source.startsWith("/") && !source.startsWith("."))
     throw wrong("named volumes are not supported yet: the host's folder must start with / or .");
   if (!destination.startsWith("/")) throw wrong("the folder in the container must be an absolute path");
-  const target = normalize(destination);
+  const target = normalizePath(destination);
   if (target === "/") throw wrong("the destination can't be '/'");
   if (/^\/proc(\/|$)/.test(target) && !OVER_PROC.has(target))
     throw wrong("the destination can't be in /proc, which is the kernel's");
   return {
-    source: normalize(source.startsWith("/") ? source : `${cwd}/${source}`),
+    source: normalizePath(source.startsWith("/") ? source : `${cwd}/${source}`),
     destination: target,
     ...readOptions(options, wrong),
   };
@@ -52,14 +53,4 @@ function readOptions(
   }
   const propagation = seen.get("propagation");
   return { readOnly: seen.get("mode") === "ro", ...(propagation !== undefined && { propagation }) };
-}
-
-/** Without `.`, `..`, doubled and trailing slashes; the path is absolute. */
-export function normalize(path: string): string {
-  const parts: string[] = [];
-  for (const part of path.split("/")) {
-    if (part === "..") parts.pop();
-    else if (part !== "" && part !== ".") parts.push(part);
-  }
-  return `/${parts.join("/")}`;
 }

@@ -25,6 +25,7 @@ import { withShim } from "../runtime/shim.ts";
 import type { Resources } from "../runtime/spec.ts";
 import { MESSAGE } from "../runtime/wire.ts";
 import { writeProvided } from "./etc.ts";
+import type * as ImageVolumes from "./image-volumes.ts";
 import { layersInUse, sweepLayers } from "./images.ts";
 import { recordEvents } from "./journal.ts";
 import { makeOverlay, openMerged } from "./overlay.ts";
@@ -83,7 +84,10 @@ export interface CreateOptions {
 }
 
 /** Where a container's lower layers come from, and what its image says of its process. */
-type Source = Pick<Image, "id" | "layers" | "config">;
+interface Source extends Pick<Image, "id" | "layers" | "config"> {
+  /** What makes the volumes that the image declares; not loaded for one that declares none. */
+  readonly volumes?: typeof ImageVolumes;
+}
 
 /**
  * Creates and starts a container. Returns once its program runs and its record is on disk, or throws with nothing
@@ -128,14 +132,22 @@ async function withSource<T>(
   if (!exists(paths.containers) || !exists(paths.run)) paths.make();
   const obtain = (): Promise<void> => obtainAndSweep(paths, image, wish);
   if (!rootfs && (wish.pull === "always" || wish.platform !== undefined)) await obtain();
+  let volumes: typeof ImageVolumes | undefined;
   for (;;) {
     const done = withImagesShared(paths.run, () => {
       const source = rootfs ? folderSource(image) : findImage(paths.root, image);
-      return source && { result: use(source) };
+      if (source === undefined) return undefined;
+      if (!declaresVolumes(source.config)) return { result: use(source) };
+      return volumes ? { result: use({ ...source, volumes }) } : "volumes";
     });
-    if (done) return done.result;
-    await obtain();
+    if (done === "volumes") volumes = await import("./image-volumes.ts");
+    else if (done) return done.result;
+    else await obtain();
   }
+}
+
+function declaresVolumes({ Volumes }: ImageConfig): boolean {
+  return Volumes !== undefined && Volumes !== null && Object.keys(Volumes).length > 0;
 }
 
 /** Unpacks the image, or pulls it; where it came in place of an older one, that one's layer may be of no use any more. */
@@ -160,11 +172,12 @@ function create<T>(
 ): T {
   const { id, folderLock } = claimFolder(paths);
   try {
-    const record = makeRecord(id, options, source);
+    const record = makeRecord(paths, id, options, source);
     takeName(paths, record.name, id);
     if (record.cgroupParent !== undefined) writeFile(paths.cgroupParent(id), record.cgroupParent);
-    for (const volume of record.volumes) mkdirIfNothing(volume.source);
+    for (const volume of options.volumes) mkdirIfNothing(volume.source);
     makeOverlay(paths, id, record.layers);
+    source.volumes?.fillVolumes(paths, id, record);
     return finish(record, folderLock);
   } catch (error) {
     throw undone(error, () => {
@@ -233,7 +246,7 @@ function takeName(paths: Paths, name: string, id: string): void {
   }
 }
 
-function makeRecord(id: string, options: CreateOptions, source: Source): ContainerRecord {
+function makeRecord(paths: Paths, id: string, options: CreateOptions, source: Source): ContainerRecord {
   const { config } = source;
   const replaced = options.entrypoint !== undefined;
   const entrypoint = replaced
@@ -253,7 +266,7 @@ function makeRecord(id: string, options: CreateOptions, source: Source): Contain
     entrypoint,
     command,
     user: options.user ?? config.User ?? "",
-    volumes: options.volumes,
+    volumes: source.volumes?.withDeclared(paths, id, options.volumes, config) ?? options.volumes,
     limits: { pids: DEFAULT_PIDS, ...options.limits },
     ...(options.cgroupParent !== undefined && { cgroupParent: options.cgroupParent }),
     ...(options.oomScoreAdj !== undefined && { oomScoreAdj: options.oomScoreAdj }),

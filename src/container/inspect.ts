@@ -4,7 +4,7 @@ import { hasKilledForMemory } from "../runtime/cgroup/oom.ts";
 import { groupOf } from "./group.ts";
 import { isUp, statusOf } from "./liveness.ts";
 import type { Paths } from "./paths.ts";
-import type { Container, ContainerRecord, DeviceRate, State } from "./record.ts";
+import type { Container, ContainerRecord, DeviceRate, State, Volume } from "./record.ts";
 import { DEFAULT_SHM } from "./spec.ts";
 
 const NEVER = "0001-01-01T00:00:00Z";
@@ -38,7 +38,8 @@ export function inspectContainer(paths: Paths, { record, spec }: Container, stat
       },
     },
     Mounts: record.volumes.map((volume) => ({
-      Type: "bind",
+      Type: volume.anonymous ? "volume" : "bind",
+      ...(volume.anonymous && { Name: nameOfVolume(record, volume), Driver: "local" }),
       Source: volume.source,
       Destination: volume.destination,
       Mode: volume.readOnly ? "ro" : "",
@@ -64,6 +65,11 @@ export function inspectContainer(paths: Paths, { record, spec }: Container, stat
     },
     NetworkSettings: { IPAddress: "", Gateway: "", MacAddress: "", Ports: {}, Networks: {} },
   };
+}
+
+/** A volume that the image declares has no name of its own: it is one of its container's. */
+function nameOfVolume({ id }: ContainerRecord, { source }: Volume): string {
+  return `${id}-${source.slice(source.lastIndexOf("/") + 1)}`;
 }
 
 /** Of a container that runs the kernel is asked, who knows best. */
@@ -93,9 +99,9 @@ function inspectRates(rates: readonly DeviceRate[] | undefined): object | null {
 function inspectHostConfig(record: ContainerRecord): object {
   const { limits } = record;
   return {
-    Binds: record.volumes.map(
-      (volume) => `${volume.source}:${volume.destination}${volume.readOnly ? ":ro" : ""}`,
-    ),
+    Binds: record.volumes
+      .filter(({ anonymous }) => !anonymous)
+      .map((volume) => `${volume.source}:${volume.destination}${volume.readOnly ? ":ro" : ""}`),
     NetworkMode: record.network,
     CgroupParent: record.cgroupParent ?? "",
     AutoRemove: record.autoRemove,

@@ -36,6 +36,10 @@ export class Paths {
   cgroupParent(id: string): string {
     return `${this.container(id)}/cgroup-parent`;
   }
+  /** Where the volumes lie that its image declares. */
+  volumes(id: string): string {
+    return `${this.container(id)}/volumes`;
+  }
   /** Locked by who changes a container that may be running. */
   changing(id: string): string {
     return `${this.container(id)}/changing`;

@@ -12,6 +12,8 @@ export interface Volume {
   readonly destination: string;
   readonly readOnly: boolean;
   readonly propagation?: string;
+  /** Declared by the image, and the container's own. */
+  readonly anonymous?: true;
 }
 
 /** The limits of a container, in bytes, billionths of a CPU and plain numbers; undefined is not set. */

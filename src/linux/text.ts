@@ -49,3 +49,13 @@ const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown };
 export function rawNumber(digits: string): unknown {
   return rawJSON(digits);
 }
+
+/** Without `.`, `..`, doubled and trailing slashes; the path is absolute. */
+export function normalizePath(path: string): string {
+  const parts: string[] = [];
+  for (const part of path.split("/")) {
+    if (part === "..") parts.pop();
+    else if (part !== "" && part !== ".") parts.push(part);
+  }
+  return `/${parts.join("/")}`;
+}
