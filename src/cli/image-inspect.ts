@@ -1,7 +1,7 @@
 import type { Paths } from "../container/paths.ts";
-import { readBlob } from "../image/blobs.ts";
 import { type ImageDocument, parseDocument } from "../image/document.ts";
 import { hostPlatform } from "../image/platform.ts";
+import { readBlob } from "../image/read-blob.ts";
 import { familiar, findImage, fullName, type ListedImage, listImages } from "../image/store.ts";
 
 /** An image as `docker inspect` shows it; undefined where there is none of that name (or beginning of an id). */

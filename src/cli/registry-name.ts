@@ -1,4 +1,4 @@
-import { HUB } from "../image/reference.ts";
+import { HUB } from "../image/full-name.ts";
 import { UsageError } from "./errors.ts";
 
 /** The registry that a person means: a host, with or without https:// before it and a path behind; Docker's own by its old address too. */

@@ -1,6 +1,7 @@
+import { splitFull } from "../image/full-name.ts";
 import { resolveNames } from "../image/names.ts";
 import { type PushOptions, pushImage } from "../image/push.ts";
-import { parseReference, type Reference, repositoryOf, splitFull } from "../image/reference.ts";
+import { parseReference, type Reference, repositoryOf } from "../image/reference.ts";
 import { hasImage, resolveImage } from "../image/store.ts";
 import { EngineError } from "../linux/errors.ts";
 import { sweepBlobs } from "./images.ts";

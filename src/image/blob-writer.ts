@@ -15,8 +15,9 @@ import {
   writeAll,
 } from "../linux/file.ts";
 import { fstat, isStillAt } from "../linux/stat.ts";
-import { blobPath, blobsPath, holdBlob } from "./blobs.ts";
+import { blobPath, blobsPath } from "./blobs.ts";
 import { digestOf } from "./document.ts";
+import { holdBlob } from "./read-blob.ts";
 
 /** Where blobs lie that are not whole yet, by digest; those whose digest is not known yet have names of their own. */
 export function partialPath(root: string): string {

@@ -1,7 +1,4 @@
-import { isErrno } from "../linux/errno.ts";
-import { EngineError } from "../linux/errors.ts";
-import { close, O, open, pread, readText, tryLockShared } from "../linux/file.ts";
-import { fstat, isStillAt } from "../linux/stat.ts";
+import { readText } from "../linux/file.ts";
 import type { ImageConfig } from "./image.ts";
 
 /** Where the store keeps manifests, configurations and layers as they are stored, by digest. */
@@ -18,49 +15,4 @@ export function blobPath(root: string, digest: string): string {
 export function readConfig(root: string, id: string): ImageConfig {
   const whole = JSON.parse(readText(blobPath(root, id))) as { readonly config?: ImageConfig };
   return whole.config ?? {};
-}
-
-/**
- * Opens a blob and keeps it from being swept until the descriptor is closed (see sweep.ts); undefined where there is none,
- * or it is just being removed.
- */
-export function holdBlob(root: string, digest: string): number | undefined {
-  const path = blobPath(root, digest);
-  let fd: number;
-  try {
-    fd = open(path, O.RDONLY | O.NOFOLLOW);
-  } catch (error) {
-    if (isErrno(error, "ENOENT")) return undefined;
-    throw error;
-  }
-  if (tryLockShared(fd) && isStillAt(fd, path)) return fd;
-  close(fd);
-  return undefined;
-}
-
-/** Manifests and configurations longer than this are refused (the distribution spec's advice for registries). */
-export const LONGEST_DOCUMENT = 4 << 20;
-
-/** The bytes of a manifest or configuration in the store, verified. Throws EngineError where it is missing or damaged. */
-export function readBlob(root: string, digest: string): Uint8Array {
-  const fd = holdBlob(root, digest);
-  if (fd === undefined)
-    throw new EngineError(`blob ${digest} is missing from the store: pull the image anew`);
-  try {
-    const bytes = new Uint8Array(Math.min(fstat(fd).size, LONGEST_DOCUMENT));
-    let at = 0;
-    while (at < bytes.length) {
-      const got = pread(fd, bytes.subarray(at), at);
-      if (got === 0) break;
-      at += got;
-    }
-    const found = new Bun.CryptoHasher("sha256").update(bytes.subarray(0, at)).digest("hex");
-    if (`sha256:${found}` !== digest)
-      throw new EngineError(
-        `blob ${digest} is damaged: remove ${blobPath(root, digest)} and pull the image anew`,
-      );
-    return bytes;
-  } finally {
-    close(fd);
-  }
 }

@@ -1,6 +1,6 @@
 import { EngineError } from "../linux/errors.ts";
-import { LONGEST_DOCUMENT } from "./blobs.ts";
 import type { ImageConfig } from "./image.ts";
+import { LONGEST_DOCUMENT } from "./read-blob.ts";
 import { isDigest } from "./reference.ts";
 
 /** A blob as a manifest names it (OCI image-spec, "Content Descriptors"). */

@@ -1,11 +1,11 @@
 import { EngineError } from "../linux/errors.ts";
 import { exists } from "../linux/stat.ts";
 import { readConfig } from "./blobs.ts";
+import { fullName } from "./full-name.ts";
 import type { Image } from "./image.ts";
 import { type ImageEntry, type Index, own, readIndex, type Tag } from "./index-file.ts";
 import { layersPath } from "./name.ts";
 import { archiveSource, isInStep } from "./origin.ts";
-import { fullName } from "./reference.ts";
 
 /** An entry of the index as the image it stands for. */
 export function toImage(root: string, id: string, entry: ImageEntry): Image {

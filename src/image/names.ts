@@ -1,6 +1,6 @@
+import { fullName, splitFull } from "./full-name.ts";
 import { own, readIndex } from "./index-file.ts";
 import { archiveSource, isInStep } from "./origin.ts";
-import { fullName, splitFull } from "./reference.ts";
 
 /** What a reference names: something to open the image by, and the tag that was meant, if any. */
 export interface Named {

@@ -1,13 +1,14 @@
 import { EngineError } from "../linux/errors.ts";
-import { readBlob } from "./blobs.ts";
 import { parseDocument } from "./document.ts";
 import { findId, findImage } from "./find.ts";
+import { familiar, fullName } from "./full-name.ts";
 import type { Image } from "./image.ts";
 import { own, readIndex } from "./index-file.ts";
 import { bringFrom, installImage } from "./install.ts";
 import { fitsPlatform, type Platform, parsePlatform } from "./platform.ts";
 import { SILENT } from "./progress.ts";
-import { canonical, familiar, fullName, parseReference } from "./reference.ts";
+import { readBlob } from "./read-blob.ts";
+import { canonical, parseReference } from "./reference.ts";
 import { unpackImage } from "./resolve.ts";
 import type { Wish } from "./store.ts";
 import { openStored } from "./stored.ts";

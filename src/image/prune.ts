@@ -1,7 +1,7 @@
+import { familiar } from "./full-name.ts";
 import type { ImageUse } from "./image.ts";
 import { type ImageEntry, type OpenIndex, openIndex, readIndex } from "./index-file.ts";
 import { type ListedImage, listImages } from "./list.ts";
-import { familiar } from "./reference.ts";
 import { namesOf } from "./removal.ts";
 import { changeAndSweep } from "./remove.ts";
 import { freedBlobs, freedLayers } from "./usage.ts";

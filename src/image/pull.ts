@@ -1,7 +1,6 @@
 import { EngineError } from "../linux/errors.ts";
 import { close } from "../linux/file.ts";
 import { type BlobWriter, wantBlob } from "./blob-writer.ts";
-import { readBlob } from "./blobs.ts";
 import { sweepOnceABoot } from "./boot.ts";
 import {
   type Descriptor,
@@ -12,11 +11,13 @@ import {
   parseManifest,
   parseObject,
 } from "./document.ts";
+import { familiar } from "./full-name.ts";
 import { own, readIndex } from "./index-file.ts";
 import { type ImageSource, installImage, nameImage, type Store } from "./install.ts";
 import { fitsPlatform, hostPlatform, type Platform, platformText, selectPlatform } from "./platform.ts";
 import { type Progress, SILENT } from "./progress.ts";
-import { canonical, familiar, type Reference, repositoryOf } from "./reference.ts";
+import { readBlob } from "./read-blob.ts";
+import { canonical, type Reference, repositoryOf } from "./reference.ts";
 import { openRegistry, type Registry } from "./registry/client.ts";
 import { fetchBlob } from "./registry/download.ts";
 

@@ -1,13 +1,14 @@
 import { EngineError } from "../linux/errors.ts";
 import { close, pread } from "../linux/file.ts";
 import { type HeldBlob, newBlob } from "./blob-writer.ts";
-import { holdBlob } from "./blobs.ts";
 import { type Descriptor, MEDIA } from "./document.ts";
+import { splitFull } from "./full-name.ts";
 import { readIndex, updateIndex } from "./index-file.ts";
 import type { Store } from "./install.ts";
 import { describeLayer, isPlain, makeManifest } from "./make-manifest.ts";
 import type { Progress } from "./progress.ts";
-import { type Reference, repositoryOf, splitFull } from "./reference.ts";
+import { holdBlob } from "./read-blob.ts";
+import { type Reference, repositoryOf } from "./reference.ts";
 import { openRegistry, type Registry } from "./registry/client.ts";
 import { Slots } from "./slots.ts";
 import { openStored } from "./stored.ts";

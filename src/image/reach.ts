@@ -1,5 +1,5 @@
-import { readBlob } from "./blobs.ts";
 import type { ImageEntry } from "./index-file.ts";
+import { readBlob } from "./read-blob.ts";
 
 /** The digests of all blobs that images name. */
 export function blobsOf(root: string, images: ReadonlyMap<string, ImageEntry>): ReadonlySet<string> {

@@ -1,7 +1,7 @@
 import { EngineError } from "../linux/errors.ts";
+import { familiar, splitFull } from "./full-name.ts";
 import type { ImageUse } from "./image.ts";
 import type { OpenIndex } from "./index-file.ts";
-import { familiar, splitFull } from "./reference.ts";
 
 /** What removing an image, or one of its names, comes to. */
 export interface Removal {

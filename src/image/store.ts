@@ -5,11 +5,11 @@ import { archiveSource, EMBEDDED_NAME, isInStep } from "./origin.ts";
 import type { Progress } from "./progress.ts";
 
 export { findImage } from "./find.ts";
+export { familiar, fullName, splitFull } from "./full-name.ts";
 export type { Image, ImageConfig, ImageUse, ImageUser } from "./image.ts";
 export { hasUnlistedLayers, type ListedImage, listImages } from "./list.ts";
 export { holdImages, withImagesShared } from "./locks.ts";
 export { archiveName, archivePath, isArchiveName } from "./name.ts";
-export { familiar, fullName, splitFull } from "./reference.ts";
 
 /** Where an image may be taken from that is not in the store. */
 export interface Wish {

@@ -1,7 +1,6 @@
 import { EngineError } from "../linux/errors.ts";
 import { close, O, open, read } from "../linux/file.ts";
 import { type HeldBlob, makeBlobFolders, newBlob, putBlob } from "./blob-writer.ts";
-import { holdBlob, readBlob } from "./blobs.ts";
 import { parseDocument, parseManifest } from "./document.ts";
 import { findId, tagsOf } from "./find.ts";
 import { type ImageEntry, type Index, own, readIndex } from "./index-file.ts";
@@ -10,6 +9,7 @@ import { describeLayer, makeManifest } from "./make-manifest.ts";
 import { archiveName, archivePath } from "./name.ts";
 import { archiveSource, isEmbedded, isInStep } from "./origin.ts";
 import { hostPlatform } from "./platform.ts";
+import { holdBlob, readBlob } from "./read-blob.ts";
 
 /** An image of the store with all that is needed to hand it on; its blobs stay until `release`. */
 export interface StoredImage {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
+import { fullName } from "../../src/image/full-name.ts";
 import { archiveName, archivePath, fullNameOfArchive, isArchiveName } from "../../src/image/name.ts";
-import { fullName } from "../../src/image/reference.ts";
 
 describe("archives in image/", () => {
   test.each([

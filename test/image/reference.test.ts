@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { canonical, familiar, fullName, parseReference, splitFull } from "../../src/image/reference.ts";
+import { familiar, fullName, splitFull } from "../../src/image/full-name.ts";
+import { canonical, parseReference } from "../../src/image/reference.ts";
 
 const DIGEST = `sha256:${"0123456789abcdef".repeat(4)}`;
 

@@ -1,4 +1,3 @@
-import { exportContainer } from "../../container/export.ts";
 import type { Command, Parsed } from "../command.ts";
 import { enginePaths } from "../engine.ts";
 import { withOutput } from "../output-file.ts";
@@ -19,6 +18,7 @@ export const command: Command = {
 };
 
 async function run(input: Parsed): Promise<number> {
+  const { exportContainer } = await import("../../container/export.ts");
   const [container = ""] = input.args;
   const paths = enginePaths();
   await withOutput(input.text("output"), (fd) => exportContainer(paths, container, fd));

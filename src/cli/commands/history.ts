@@ -1,5 +1,4 @@
 import { resolveImage } from "../../image/store.ts";
-import { openStored } from "../../image/stored.ts";
 import { print } from "../../linux/process.ts";
 import { localTime } from "../../linux/time.ts";
 import type { Command, Parsed } from "../command.ts";
@@ -37,6 +36,7 @@ export const command: Command = {
 };
 
 async function run(input: Parsed): Promise<number> {
+  const { openStored } = await import("../../image/stored.ts");
   const [reference = ""] = input.args;
   const { root, run: runtime } = enginePaths();
   await resolveImage(root, runtime, reference);

@@ -1,5 +1,4 @@
 import { imageUse } from "../../container/images.ts";
-import { pruneImages } from "../../image/prune.ts";
 import { print } from "../../linux/process.ts";
 import { ask } from "../ask.ts";
 import type { Command, Parsed } from "../command.ts";
@@ -31,6 +30,7 @@ export const command: Command = {
 };
 
 async function run(input: Parsed): Promise<number> {
+  const { pruneImages } = await import("../../image/prune.ts");
   const paths = enginePaths();
   const all = input.bool("all");
   const dryRun = input.bool("dry-run");

@@ -1,5 +1,4 @@
 import { imageStore } from "../../container/images.ts";
-import { importImage } from "../../image/import.ts";
 import { isErrno } from "../../linux/errno.ts";
 import { EngineError } from "../../linux/errors.ts";
 import { close, O, open, read } from "../../linux/file.ts";
@@ -37,7 +36,10 @@ export const command: Command = {
 async function run(input: Parsed): Promise<number> {
   const [from = "", image] = input.args;
   const platform = input.text("platform");
-  const { parsePlatform } = await import("../../image/platform.ts");
+  const [{ importImage }, { parsePlatform }] = await Promise.all([
+    import("../../image/import.ts"),
+    import("../../image/platform.ts"),
+  ]);
   const id = await importImage(imageStore(enginePaths()), piecesOf(from), {
     tag: image ? readTag(image) : undefined,
     changes: input.list("change"),

@@ -7,7 +7,6 @@ import { print } from "../../linux/process.ts";
 import type { Command, Parsed } from "../command.ts";
 import { enginePaths } from "../engine.ts";
 import { describeError, UsageError } from "../errors.ts";
-import { inspectImage } from "../image-inspect.ts";
 import { renderTemplate } from "../template.ts";
 
 /** `inspect`: all that is known of containers and images, in Docker's form. */
@@ -36,7 +35,7 @@ export const command: Command = {
   run,
 };
 
-function run(input: Parsed): number {
+async function run(input: Parsed): Promise<number> {
   const paths = enginePaths();
   const format = input.text("format");
   const type = input.text("type");
@@ -46,7 +45,7 @@ function run(input: Parsed): number {
   let failed = 0;
   for (const name of input.args) {
     try {
-      found.push(inspectOne(paths, name, type || undefined));
+      found.push(await inspectOne(paths, name, type || undefined));
     } catch (error) {
       const { message, exitCode } = describeError(error);
       print(2, `mydocker: ${message}\n`);
@@ -60,7 +59,7 @@ function run(input: Parsed): number {
   return failed;
 }
 
-function inspectOne(paths: Paths, name: string, type: string | undefined): object {
+async function inspectOne(paths: Paths, name: string, type: string | undefined): Promise<object> {
   if (type !== "image") {
     try {
       const id = findId(paths, name);
@@ -72,6 +71,7 @@ function inspectOne(paths: Paths, name: string, type: string | undefined): objec
         throw error;
     }
   }
+  const { inspectImage } = await import("../image-inspect.ts");
   const image = inspectImage(paths, name);
   if (image) return image;
   throw new EngineError(`No such ${type === "image" ? "image" : "container or image"}: ${name}`, 1);

@@ -1,5 +1,4 @@
 import { imageStore } from "../../container/images.ts";
-import { loadImages } from "../../image/archive/load.ts";
 import { familiar } from "../../image/store.ts";
 import { isErrno } from "../../linux/errno.ts";
 import { EngineError } from "../../linux/errors.ts";
@@ -10,7 +9,6 @@ import { isTerminal } from "../../linux/tty.ts";
 import type { Command, Parsed } from "../command.ts";
 import { absolute, enginePaths } from "../engine.ts";
 import { interruptible } from "../interrupt.ts";
-import { openProgress } from "../progress.ts";
 
 /** `load`: images from an archive. */
 export const command: Command = {
@@ -35,10 +33,14 @@ export const command: Command = {
 };
 
 async function run(input: Parsed): Promise<number> {
+  const [{ loadImages }, { parsePlatform }, { openProgress }] = await Promise.all([
+    import("../../image/archive/load.ts"),
+    import("../../image/platform.ts"),
+    import("../progress.ts"),
+  ]);
   const paths = enginePaths();
   const path = input.text("input");
   const platform = input.text("platform");
-  const { parsePlatform } = await import("../../image/platform.ts");
   const progress = openProgress({ fd: 1, quiet: input.bool("quiet") || !isTerminal(1), kind: "pull" });
   const from = openInput(path);
   try {

@@ -1,5 +1,4 @@
-import { HUB } from "../../image/reference.ts";
-import { login } from "../../image/registry/login.ts";
+import { HUB } from "../../image/full-name.ts";
 import { EngineError } from "../../linux/errors.ts";
 import { readAll } from "../../linux/file.ts";
 import { print } from "../../linux/process.ts";
@@ -27,6 +26,7 @@ export const command: Command = {
 };
 
 async function run(input: Parsed): Promise<number> {
+  const { login } = await import("../../image/registry/login.ts");
   const server = registryOf(input.args[0] ?? HUB);
   const fromStdin = input.bool("password-stdin");
   if (fromStdin && input.has("password"))

@@ -1,5 +1,4 @@
-import { HUB } from "../../image/reference.ts";
-import { logout } from "../../image/registry/login.ts";
+import { HUB } from "../../image/full-name.ts";
 import { print } from "../../linux/process.ts";
 import type { Command } from "../command.ts";
 import { registryOf } from "../registry-name.ts";
@@ -15,6 +14,7 @@ export const command: Command = {
   examples: ["mydocker logout localhost:5000"],
   run: async (input) => {
     const server = registryOf(input.args[0] ?? HUB);
+    const { logout } = await import("../../image/registry/login.ts");
     const was = await logout(server);
     print(1, was ? `Removing login credentials for ${server}\n` : `Not logged in to ${server}\n`);
     return 0;

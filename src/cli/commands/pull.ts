@@ -1,12 +1,8 @@
 import { imageStore } from "../../container/images.ts";
-import { pullImage } from "../../image/pull.ts";
-import { canonical, parseReference } from "../../image/reference.ts";
 import { print } from "../../linux/process.ts";
 import type { Command, Parsed } from "../command.ts";
 import { enginePaths } from "../engine.ts";
 import { interruptible } from "../interrupt.ts";
-import { platformOf } from "../platform.ts";
-import { openProgress } from "../progress.ts";
 
 /** `pull`: an image from its registry. */
 export const command: Command = {
@@ -25,6 +21,12 @@ export const command: Command = {
 };
 
 async function run(input: Parsed): Promise<number> {
+  const [{ pullImage }, { canonical, parseReference }, { platformOf }, { openProgress }] = await Promise.all([
+    import("../../image/pull.ts"),
+    import("../../image/reference.ts"),
+    import("../platform.ts"),
+    import("../progress.ts"),
+  ]);
   const [text = ""] = input.args;
   const reference = parseReference(text);
   const progress = openProgress({ fd: 1, quiet: input.bool("quiet"), kind: "pull" });

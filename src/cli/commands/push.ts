@@ -1,10 +1,7 @@
-import { pushNamed } from "../../container/push.ts";
-import { canonical } from "../../image/reference.ts";
 import { print } from "../../linux/process.ts";
 import type { Command, Parsed } from "../command.ts";
 import { enginePaths } from "../engine.ts";
 import { interruptible } from "../interrupt.ts";
-import { openProgress } from "../progress.ts";
 
 /** `push`: an image to its registry. */
 export const command: Command = {
@@ -23,6 +20,11 @@ export const command: Command = {
 };
 
 async function run(input: Parsed): Promise<number> {
+  const [{ pushNamed }, { canonical }, { openProgress }] = await Promise.all([
+    import("../../container/push.ts"),
+    import("../../image/reference.ts"),
+    import("../progress.ts"),
+  ]);
   const [name = ""] = input.args;
   const quiet = input.bool("quiet");
   const progress = openProgress({ fd: 1, quiet, kind: "push" });

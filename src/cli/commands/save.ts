@@ -1,4 +1,3 @@
-import { saveNamed } from "../../container/save.ts";
 import type { Command, Parsed } from "../command.ts";
 import { enginePaths } from "../engine.ts";
 import { withOutput } from "../output-file.ts";
@@ -19,6 +18,7 @@ export const command: Command = {
 };
 
 async function run(input: Parsed): Promise<number> {
+  const { saveNamed } = await import("../../container/save.ts");
   const paths = enginePaths();
   await withOutput(input.text("output"), (fd) => saveNamed(paths, input.args, fd));
   return 0;

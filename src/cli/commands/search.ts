@@ -1,5 +1,5 @@
-import { HUB } from "../../image/reference.ts";
-import { searchRegistry } from "../../image/registry/search.ts";
+import { HUB } from "../../image/full-name.ts";
+import type { FoundRepository } from "../../image/registry/search.ts";
 import { print } from "../../linux/process.ts";
 import type { Command, Parsed } from "../command.ts";
 import { UsageError } from "../errors.ts";
@@ -33,6 +33,7 @@ export const command: Command = {
 };
 
 async function run(input: Parsed): Promise<number> {
+  const { searchRegistry } = await import("../../image/registry/search.ts");
   const [text = ""] = input.args;
   const limit = input.int("limit") ?? 25;
   if (limit < 1 || limit > 100) throw new UsageError(`invalid limit ${limit}: it is from 1 to 100`);
@@ -56,9 +57,7 @@ async function run(input: Parsed): Promise<number> {
   return 0;
 }
 
-type Found = Awaited<ReturnType<typeof searchRegistry>>[number];
-
-function filterOf(key: string, value: string): (one: Found) => boolean {
+function filterOf(key: string, value: string): (one: FoundRepository) => boolean {
   if (key === "stars" && /^[0-9]+$/.test(value)) return ({ stars }) => stars >= Number(value);
   if (key === "is-official" && /^(true|false|1|0)$/.test(value))
     return ({ official }) => official === (value === "true" || value === "1");

@@ -1,4 +1,3 @@
-import { diskUse } from "../../container/disk-use.ts";
 import { print } from "../../linux/process.ts";
 import type { Command, Parsed } from "../command.ts";
 import { enginePaths } from "../engine.ts";
@@ -29,6 +28,7 @@ export const command: Command = {
 };
 
 async function run(input: Parsed): Promise<number> {
+  const { diskUse } = await import("../../container/disk-use.ts");
   const use = await diskUse(enginePaths());
   if (input.bool("verbose")) {
     const { renderDiskUse } = await import("../disk-use.ts");

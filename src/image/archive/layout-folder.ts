@@ -3,7 +3,7 @@ import { EngineError } from "../../linux/errors.ts";
 import { close, O, open, openIn, RESOLVE, read, readAll } from "../../linux/file.ts";
 import { fstat, isRegular } from "../../linux/stat.ts";
 import { type HeldBlob, newBlob } from "../blob-writer.ts";
-import { LONGEST_DOCUMENT } from "../blobs.ts";
+import { LONGEST_DOCUMENT } from "../read-blob.ts";
 import { type ArchiveFiles, missing, plainName } from "./files.ts";
 
 const PIECE = 1 << 20;

@@ -2,7 +2,7 @@ import { extract, type Header } from "tar-stream";
 import { EngineError } from "../../linux/errors.ts";
 import { close } from "../../linux/file.ts";
 import { type HeldBlob, newBlob, putBlob } from "../blob-writer.ts";
-import { holdBlob } from "../blobs.ts";
+import { holdBlob } from "../read-blob.ts";
 import { ArchiveError } from "../tar/archive-error.ts";
 import { openSource } from "../tar/source.ts";
 import { type ArchiveFiles, missing, plainName } from "./files.ts";

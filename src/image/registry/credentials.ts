@@ -1,5 +1,5 @@
 import { EngineError } from "../../linux/errors.ts";
-import { HUB } from "../reference.ts";
+import { HUB } from "../full-name.ts";
 import { changeAuths, dockerConfigPath, part, readJsonConfig } from "./docker-config.ts";
 import { askHelper, callHelper } from "./helper.ts";
 import { type Fields, type Surroundings, textOf } from "./surroundings.ts";

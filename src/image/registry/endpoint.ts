@@ -1,4 +1,4 @@
-import { HUB } from "../reference.ts";
+import { HUB } from "../full-name.ts";
 import type { Answer } from "./answer.ts";
 import { Authorizer } from "./authorizer.ts";
 import { certificatesFor } from "./certificates.ts";

@@ -1,5 +1,5 @@
 import { EngineError } from "../../linux/errors.ts";
-import { HUB } from "../reference.ts";
+import { HUB } from "../full-name.ts";
 import { isFields, parseFields, textOf } from "./surroundings.ts";
 
 /** A registry that said no. `status` is that of HTTP, `code` the registry's own (OCI distribution 1.1, "Error Codes"). */

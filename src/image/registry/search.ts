@@ -1,5 +1,5 @@
 import { EngineError } from "../../linux/errors.ts";
-import { HUB } from "../reference.ts";
+import { HUB } from "../full-name.ts";
 import { Endpoint } from "./endpoint.ts";
 import { bodyWords, oneLine, RegistryError } from "./errors.ts";
 import { placesOf, readRegistries } from "./registries-conf.ts";

@@ -1,4 +1,5 @@
-import { familiar, isDigest } from "../reference.ts";
+import { familiar } from "../full-name.ts";
+import { isDigest } from "../reference.ts";
 import type { Answer } from "./answer.ts";
 import type { Subject } from "./endpoint.ts";
 import { bodyWords, loginCommand, RegistryError } from "./errors.ts";
