@@ -1,0 +1,124 @@
+import { describe, expect, test } from "bun:test";
+import { existsSync, lstatSync, readdirSync, readFileSync } from "node:fs";
+import { background, fails, mydocker, newName, ok, ROOT, suite } from "./harness.ts";
+
+suite();
+
+/** An image of the embedded busybox with these changes; its name. */
+async function imageWith(...changes: readonly string[]): Promise<string> {
+  const container = newName();
+  await ok("run", "--name", container, "busybox", "true");
+  const image = newName();
+  await ok("commit", ...changes.flatMap((change) => ["-c", change]), container, image);
+  await ok("rm", container);
+  return image;
+}
+
+describe("what an image says of its containers", () => {
+  test("entrypoint, command, environment, user, working folder, labels and stop signal are honoured", async () => {
+    const image = await imageWith(
+      'ENTRYPOINT ["sh", "-c"]',
+      'CMD ["echo $A $(id -un) $(pwd)"]',
+      "ENV A=one B='two words'",
+      "USER nobody",
+      "WORKDIR /tmp",
+      "LABEL kept=yes",
+      "STOPSIGNAL SIGUSR1",
+    );
+    expect(await ok("run", "--rm", image)).toBe("one nobody /tmp");
+    expect(await ok("run", "--rm", "-e", "A=mine", "-u", "0", "-w", "/", image)).toBe("mine root /");
+    expect(await ok("run", "--rm", image, "echo $B")).toBe("two words");
+    expect(await ok("run", "--rm", "--entrypoint", "id", image, "-u")).toBe("65534");
+    const { name } = await background(image, "trap 'echo got it; exit 3' USR1; while :; do sleep 0.05; done");
+    expect(await ok("inspect", "-f", "{{.Config.Labels.kept}} {{.Config.StopSignal}}", name)).toBe(
+      "yes SIGUSR1",
+    );
+    await ok("stop", name);
+    expect(await ok("logs", name)).toBe("got it");
+    expect(await ok("inspect", "-f", "{{.State.ExitCode}}", name)).toBe("3");
+    await ok("rm", name);
+    await ok("rmi", image);
+  });
+
+  test("what is only kept is shown, of image and container, and handed on", async () => {
+    const image = await imageWith(
+      "EXPOSE 80 53/udp",
+      "HEALTHCHECK --interval=5s --retries=2 CMD true",
+      'SHELL ["/bin/sh", "-ec"]',
+      "ONBUILD RUN true",
+    );
+    const container = newName();
+    await ok("create", "--name", container, image);
+    const second = newName();
+    await ok("commit", container, second);
+    for (const one of [image, container, second])
+      expect(JSON.parse(await ok("inspect", "-f", "{{json .Config}}", one))).toMatchObject({
+        ExposedPorts: { "80/tcp": {}, "53/udp": {} },
+        Healthcheck: { Test: ["CMD-SHELL", "true"], Interval: 5_000_000_000, Retries: 2 },
+        Shell: ["/bin/sh", "-ec"],
+        OnBuild: ["RUN true"],
+      });
+    await ok("rm", container);
+    await ok("rmi", second, image);
+  });
+
+  test("a change that is none is refused before anything is done", async () => {
+    const { name } = await background("busybox", "sleep", "1000");
+    await fails(125, /invalid change "FROM x": FROM is none of CMD,/, "commit", "-c", "FROM x", name, "no");
+    await fails(125, /EXPOSE many: use a port/, "commit", "-c", "EXPOSE many", name, "no");
+    await fails(125, /ENV needs a value/, "commit", "-c", "ENV", name, "no");
+    expect(await ok("images", "-q", "no")).toBe("");
+    expect(await ok("inspect", "-f", "{{.State.Paused}}", name)).toBe("false");
+  });
+});
+
+describe("volumes that an image declares", () => {
+  test("are the container's own, begin with what the image has there, and are no part of a commit", async () => {
+    const seed = newName();
+    const script =
+      "mkdir /data; echo seed >/data/s; ln -s s /data/l; ln /data/s /data/h; chown 5:6 /data; chmod 750 /data";
+    await ok("run", "--name", seed, "busybox", "sh", "-c", script);
+    const image = newName();
+    await ok("commit", "-c", 'VOLUME ["/data", "/other/"]', seed, image);
+    const { name, id, pid } = await background(image, "sh", "-c", "echo new >/data/n; sleep 1000");
+    expect(
+      await ok("exec", name, "sh", "-c", "ls /data; cat /data/l; stat -c '%a %u %g %h' /data /data/h"),
+    ).toBe("h\nl\nn\ns\nseed\n750 5 6 2\n644 0 0 2");
+    const mounts = readFileSync(`/proc/${pid}/mountinfo`, "utf8");
+    for (const place of ["/data", "/other"]) expect(mounts).toMatch(new RegExp(` ${place} rw`));
+    const folder = `${ROOT}/containers/${id}/volumes`;
+    expect(readdirSync(`${folder}/0`).sort()).toEqual(["h", "l", "n", "s"]);
+    expect(lstatSync(`${folder}/0`).uid).toBe(5);
+    expect(JSON.parse(await ok("inspect", "-f", "{{json .Mounts}}", name))).toMatchObject([
+      { Type: "volume", Destination: "/data", Source: `${folder}/0`, RW: true },
+      { Type: "volume", Destination: "/other" },
+    ]);
+    const second = newName();
+    await ok("commit", name, second);
+    expect(await ok("run", "--rm", second, "ls", "/data")).toBe("h\nl\ns");
+    await ok("restart", "-t", "0", name);
+    expect(await ok("exec", name, "cat", "/data/n")).toBe("new");
+    await ok("rm", "-f", name, seed);
+    expect(existsSync(folder)).toBe(false);
+    await ok("rmi", second, image);
+  });
+
+  test("give way to what the user puts there; a place where none can be is refused", async () => {
+    const image = await imageWith("VOLUME /data");
+    const shown = await ok(
+      "run",
+      "--rm",
+      "-v",
+      `${ROOT}/given:/data:ro`,
+      image,
+      "grep",
+      " /data ",
+      "/proc/self/mountinfo",
+    );
+    expect(shown).toContain("/given /data ro");
+    const bad = await imageWith("VOLUME /proc/sys");
+    await fails(125, /declares a volume at "\/proc\/sys"/, "run", "--rm", bad, "true");
+    expect((await mydocker(["ps", "-aq"])).stdout).toBe("");
+    await ok("rmi", image, bad);
+  });
+});
