@@ -5,6 +5,7 @@ import { command as rm } from "../../src/cli/commands/rm.ts";
 import { command as run } from "../../src/cli/commands/run.ts";
 import { completionScript } from "../../src/cli/completion.ts";
 import { formatRows } from "../../src/cli/format.ts";
+import { GROUPS } from "../../src/cli/groups.ts";
 import { renderHelp, renderOverview } from "../../src/cli/help.ts";
 import { allCommands } from "../../src/cli/registry.ts";
 import { renderTable } from "../../src/cli/table.ts";
@@ -135,7 +136,9 @@ describe("completion", () => {
   });
 
   test("commands", async () => {
-    expect((await offered("")).sort()).toEqual((await allCommands()).map(({ name }) => name).sort());
+    const names = (await allCommands()).map(({ name }) => name).filter((name) => !name.includes(" "));
+    expect((await offered("")).sort()).toEqual([...names, ...Object.keys(GROUPS)].sort());
+    expect(await offered("image", "pru")).toEqual(["prune"]);
     expect((await offered("re")).sort()).toEqual(["restart"]);
     expect((await offered("in")).sort()).toEqual(["info", "inspect"]);
   });
@@ -167,8 +170,10 @@ describe("completion", () => {
   });
 
   test("fish has a line for each command and flag, with its quotes escaped", async () => {
-    const commands = await allCommands();
-    const script = completionScript("fish", commands);
+    const commands = (await allCommands()).filter(({ name }) => !name.includes(" "));
+    const script = completionScript("fish", await allCommands());
+    for (const group of Object.keys(GROUPS))
+      expect(script).toContain(`__fish_seen_subcommand_from ${group}'`);
     for (const { name, flags } of commands) {
       expect(script).toContain(`-a ${name} -d `);
       for (const flag of flags) expect(script).toContain(`-l ${flag.name}`);
