@@ -1,4 +1,5 @@
 import { type HeldBlob, newBlob } from "./blob-writer.ts";
+import { compileFor } from "./compiled.ts";
 import { packLayer } from "./tar/pack-layer.ts";
 import { TreeReader } from "./tar/tree-reader.ts";
 
@@ -11,6 +12,7 @@ export function packBlob(
   tree: number,
   options: { readonly whole: true } | { readonly whole: false; readonly except: readonly string[] },
 ): HeldBlob {
+  compileFor();
   const writer = newBlob(root);
   try {
     if (options.whole) for (const piece of new TreeReader().read(tree)) writer.write(piece);

@@ -3,6 +3,7 @@ import { EngineError } from "../linux/errors.ts";
 import { close, fsync, O, open, renameNew, syncFolder, unlinkIfAny } from "../linux/file.ts";
 import { exists } from "../linux/stat.ts";
 import { linkDescriptor } from "../linux/tree.ts";
+import { compileFor } from "./compiled.ts";
 import { TarOutput } from "./tar/output.ts";
 import { TreeReader } from "./tar/tree-reader.ts";
 
@@ -14,6 +15,7 @@ import { TreeReader } from "./tar/tree-reader.ts";
  */
 export function packTree(root: number | string, out: string, comment?: string): { readonly size: number } {
   if (exists(out)) throw taken(out);
+  compileFor();
   const folder = out.slice(0, out.lastIndexOf("/")) || "/";
   let aside: Aside | undefined;
   const fd = typeof root === "number" ? root : open(root, O.RDONLY | O.DIRECTORY);
@@ -41,6 +43,7 @@ export function packTree(root: number | string, out: string, comment?: string): 
  * content. Throws EngineError where the reader is gone, or the disk full; what was written by then is cut short.
  */
 export function packTo(root: number, out: number): { readonly size: number } {
+  compileFor();
   const reader = new TreeReader();
   new TarOutput(out).take(reader.read(root));
   return { size: reader.size };

@@ -3,6 +3,7 @@ import { EngineError } from "../linux/errors.ts";
 import { chmod, close, O, open, rename } from "../linux/file.ts";
 import { fstat, isRegular, type Stat } from "../linux/stat.ts";
 import { syncFilesystem } from "../linux/tree.ts";
+import { compileFor } from "./compiled.ts";
 import { configOf } from "./config-comment.ts";
 import { findImage, hasLayers, toImage } from "./find.ts";
 import type { Image } from "./image.ts";
@@ -67,17 +68,13 @@ async function makeEntry(root: string, run: string, full: string, name: string):
   }
 }
 
-/** An archive of so many bytes is unpacked faster by compiled code, compiling included. */
-const WORTH_COMPILING = 4 << 20;
-
 async function fromFile(root: string, run: string, full: string, fd: number): Promise<Made> {
   const stat = settledStat(fd);
   if (!isRegular(stat)) throw new ArchiveError("it is not a regular file");
   const known = await sameContent(root, full, fd);
   if (known !== undefined) return { ...known, source: sourceOf(stat) };
   const { openSource } = await import("./tar/source.ts");
-  // thousands of members are worth compiled code; the executable starts with a policy for short commands
-  if (stat.size >= WORTH_COMPILING) Bun.unsafe.setJITPolicy(1);
+  compileFor(stat.size);
   const source = openSource(fd);
   return await unpackInto(root, run, {
     pieces: source.pieces,

@@ -1,5 +1,6 @@
 import { SysError } from "../linux/errno.ts";
 import { EngineError } from "../linux/errors.ts";
+import { compileFor } from "./compiled.ts";
 import { embeddedId } from "./origin.ts";
 import { ArchiveError } from "./tar/archive-error.ts";
 
@@ -45,6 +46,7 @@ export async function unpackHere(layer: number, folder: number): Promise<LayerUn
     import("../linux/stat.ts"),
   ]);
   const { size: length } = fstat(layer);
+  compileFor(length);
   const source = openSource(layer, { start: 0, length });
   const result = await unpackLayer(source.pieces, folder, { content: mostContent(length) });
   const { size, implicit, whiteouts } = result;

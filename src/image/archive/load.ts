@@ -3,6 +3,7 @@ import { close } from "../../linux/file.ts";
 import { isDirectory, statIfAny } from "../../linux/stat.ts";
 import { makeBlobFolders } from "../blob-writer.ts";
 import { sweepOnceABoot } from "../boot.ts";
+import { compileFor } from "../compiled.ts";
 import { own, readIndex } from "../index-file.ts";
 import { installImage, nameImage, type Store } from "../install.ts";
 import { hostPlatform, type Platform } from "../platform.ts";
@@ -35,6 +36,7 @@ export interface LoadOptions {
  * that path. Throws EngineError where it is none, or an image of it is refused; images before that one stay.
  */
 export async function loadImages(store: Store, from: number | string, options: LoadOptions): Promise<void> {
+  compileFor();
   sweepOnceABoot(store);
   makeBlobFolders(store.root);
   const files = await openFiles(store, from);
