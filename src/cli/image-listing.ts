@@ -44,7 +44,7 @@ export function namesOf({ tags, digests }: ListedImage): ImageName[] {
 export function imageRow(image: ListedImage, name: ImageName, whole: boolean): Record<string, string> {
   const created = image.created === undefined ? undefined : Date.parse(image.created);
   const id = image.id ?? "";
-  const size = image.size === undefined ? "" : humanSize(image.size);
+  const size = image.size === undefined ? "" : humanSize(image.size, 3);
   return {
     Repository: name.repository,
     Tag: name.tag,

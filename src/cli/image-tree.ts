@@ -51,7 +51,7 @@ function render(node: Node, indent: string): string[] {
       return ` ← ${nameOf(image)} (${ID}, ${Size})`;
     });
     lines.push(
-      `${indent}${last ? "└─" : "├─"} ${name.slice(0, 12)} ${humanSize(child.size)}${ends.join("")}`,
+      `${indent}${last ? "└─" : "├─"} ${name.slice(0, 12)} ${humanSize(child.size, 3)}${ends.join("")}`,
     );
     lines.push(...render(child, `${indent}${last ? "   " : "│  "}`));
   }

@@ -57,7 +57,7 @@ async function run(input: Parsed): Promise<number> {
       CreatedAt: Number.isNaN(created) ? "" : human ? localTime(created) : (step.created ?? ""),
       CreatedSince: Number.isNaN(created) ? "N/A" : `${humanDuration(Date.now() - created)} ago`,
       CreatedBy: whole || by.length <= WIDTH ? by : `${by.slice(0, WIDTH - 1)}…`,
-      Size: human ? humanSize(size) : String(size),
+      Size: human ? humanSize(size, 3) : String(size),
       Comment: step.comment ?? "",
     };
   });
