@@ -1,6 +1,6 @@
 import { saveImages } from "../image/archive/save.ts";
 import { resolveNames } from "../image/names.ts";
-import { resolveImage } from "../image/store.ts";
+import { fullName, hasImage, resolveImage } from "../image/store.ts";
 import { openStored, type StoredImage } from "../image/stored.ts";
 import { sweepBlobs } from "./images.ts";
 import type { Paths } from "./paths.ts";
@@ -11,8 +11,10 @@ export async function saveNamed(paths: Paths, references: readonly string[], out
   const opened = new Map<string, { readonly image: StoredImage; readonly tags: Set<string> }>();
   try {
     for (const reference of references) {
-      await resolveImage(root, run, reference);
+      // an archive of that name which is not unpacked yet is none of the tags so far
+      if (hasImage(root, fullName(reference))) await resolveImage(root, run, reference);
       for (const { name, tag } of resolveNames(root, reference)) {
+        await resolveImage(root, run, name);
         const image = await openStored(root, name);
         const known = opened.get(image.id);
         if (known !== undefined) image.release();
