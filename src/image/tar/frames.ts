@@ -49,8 +49,9 @@ export class Frames {
   #records = new Map<string, string>();
   #longName: string | undefined;
   #longLink: string | undefined;
-  /** Bytes that go on as they are, and then bytes that go nowhere. */
+  /** Bytes that go on as they are (the last of which fill a block), and then bytes that go nowhere. */
   #pass = 0;
+  #padding = 0;
   #drop = 0;
   /** What is collected: room, how much of it is filled, and who gets it. */
   #room: Uint8Array | undefined;
@@ -101,8 +102,22 @@ export class Frames {
     return entry;
   }
 
-  /** Throws ArchiveError where the archive is not whole. With `mayLackEnd` the blocks of zeros at its end may be missing. */
-  end(mayLackEnd: boolean): void {
+  /**
+   * Throws ArchiveError where the archive is not whole. With `mayLackEnd` the blocks of zeros at its end may be missing, and
+   * what fills the last member's block: umoci leaves both out. Returns what takes its place.
+   */
+  end(mayLackEnd: boolean): Uint8Array {
+    if (mayLackEnd && this.#pass <= this.#padding) {
+      const filling = new Uint8Array(this.#pass);
+      this.#pass = 0;
+      this.#checkEnd(true);
+      return filling;
+    }
+    this.#checkEnd(mayLackEnd);
+    return new Uint8Array(0);
+  }
+
+  #checkEnd(mayLackEnd: boolean): void {
     const between = this.#pass === 0 && this.#drop === 0 && this.#room === undefined;
     const pending = this.#records.size > 0 || this.#longName !== undefined || this.#longLink !== undefined;
     // two blocks of zeros end it (POSIX pax). One is asked for, as all of the world's readers do
@@ -255,6 +270,7 @@ export class Frames {
   #go(entry: Entry): void {
     this.#entries.push(entry);
     this.#pool.add(plainHeader(entry.length));
-    this.#pass = entry.length + padding(entry.length);
+    this.#padding = padding(entry.length);
+    this.#pass = entry.length + this.#padding;
   }
 }

@@ -79,7 +79,8 @@ export class Reader {
   /** Ends the archive; throws where it is not whole. */
   async end(): Promise<void> {
     try {
-      this.#frames.end(this.rules.mayLackEnd);
+      const filling = this.#frames.end(this.rules.mayLackEnd);
+      if (filling.length > 0 && !this.#extract.write(filling) && !this.#failed) await this.#event("drain");
     } catch (error) {
       this.#fail(error);
     }
