@@ -204,7 +204,7 @@ class Work {
       const result = await this.#unpackers.run(() => {
         this.progress.layer(descriptor.digest, "extracting");
         return alone || !isBuilt()
-          ? unpackHere(blob, place.fd)
+          ? unpackHere(blob, place.fd, this.#abort.signal)
           : unpackInChild(blob, place.fd, this.#abort.signal);
       });
       this.#abort.signal.throwIfAborted();

@@ -37,10 +37,15 @@ export function mostContent(size: number): number {
 
 /**
  * Unpacks the stored layer open on `layer` into the empty folder open on `folder`, in overlayfs's own form. Throws
- * ArchiveError where it is refused.
+ * ArchiveError where it is refused, or the signal's reason.
  */
-export async function unpackHere(layer: number, folder: number): Promise<LayerUnpacked> {
-  const [{ openSource }, { unpackLayer }, { fstat }] = await Promise.all([
+export async function unpackHere(
+  layer: number,
+  folder: number,
+  signal?: AbortSignal,
+): Promise<LayerUnpacked> {
+  const [{ abortable }, { openSource }, { unpackLayer }, { fstat }] = await Promise.all([
+    import("./tar/abortable.ts"),
     import("./tar/source.ts"),
     import("./tar/layer.ts"),
     import("../linux/stat.ts"),
@@ -48,7 +53,9 @@ export async function unpackHere(layer: number, folder: number): Promise<LayerUn
   const { size: length } = fstat(layer);
   compileFor(length);
   const source = openSource(layer, { start: 0, length });
-  const result = await unpackLayer(source.pieces, folder, { content: mostContent(length) });
+  const result = await unpackLayer(abortable(source.pieces, signal), folder, {
+    content: mostContent(length),
+  });
   const { size, implicit, whiteouts } = result;
   return { size, implicit, whiteouts, diffId: `sha256:${source.diffId()}` };
 }

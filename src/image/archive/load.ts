@@ -39,7 +39,7 @@ export async function loadImages(store: Store, from: number | string, options: L
   compileFor();
   sweepOnceABoot(store);
   makeBlobFolders(store.root);
-  const files = await openFiles(store, from);
+  const files = await openFiles(store, from, options.signal);
   try {
     for (const image of readArchive(files, options.platform ?? hostPlatform()))
       options.loaded(await loadOne(store, files, image, options));
@@ -50,8 +50,12 @@ export async function loadImages(store: Store, from: number | string, options: L
   }
 }
 
-async function openFiles(store: Store, from: number | string): Promise<ArchiveFiles> {
-  if (typeof from === "number") return await spoolArchive(store.root, from);
+async function openFiles(
+  store: Store,
+  from: number | string,
+  signal: AbortSignal | undefined,
+): Promise<ArchiveFiles> {
+  if (typeof from === "number") return await spoolArchive(store.root, from, signal);
   const stat = statIfAny(from);
   if (stat === undefined || !isDirectory(stat)) throw new EngineError(`cannot load ${from}: it is no folder`);
   return openLayoutFolder(store.root, from);

@@ -1,10 +1,12 @@
 import { extract, type Header } from "tar-stream";
 import { EngineError } from "../../linux/errors.ts";
 import { close } from "../../linux/file.ts";
+import { fstat, isRegular } from "../../linux/stat.ts";
 import { type HeldBlob, newBlob, putBlob } from "../blob-writer.ts";
 import { holdBlob } from "../read-blob.ts";
+import { abortable } from "../tar/abortable.ts";
 import { ArchiveError } from "../tar/archive-error.ts";
-import { openSource } from "../tar/source.ts";
+import { openSource, openStream } from "../tar/source.ts";
 import { type ArchiveFiles, missing, plainName } from "./files.ts";
 
 /** An archive of images has a few files for each layer; what has more than this is something else. */
@@ -20,10 +22,14 @@ const MOST_LINKS = 8;
  * The files of an archive that is read once from its beginning to its end, be it from a pipe: each becomes a blob of the
  * store, as which of them are layers is told at the end only. Throws EngineError where it is no tar, or cut short.
  */
-export async function spoolArchive(root: string, fd: number): Promise<ArchiveFiles> {
+export async function spoolArchive(
+  root: string,
+  fd: number,
+  signal: AbortSignal | undefined,
+): Promise<ArchiveFiles> {
   const spool = new Spool(root);
   try {
-    await spool.take(fd);
+    await spool.take(fd, signal);
     return spool;
   } catch (error) {
     spool.close();
@@ -50,11 +56,11 @@ class Spool implements ArchiveFiles {
 
   constructor(readonly root: string) {}
 
-  async take(fd: number): Promise<void> {
-    const source = openSource(fd);
+  async take(fd: number, signal: AbortSignal | undefined): Promise<void> {
+    const source = isRegular(fstat(fd)) ? openSource(fd) : await openStream(fd, signal);
     const reader = extract({} as object);
     const feed = async (): Promise<void> => {
-      for await (const piece of source.pieces) {
+      for await (const piece of abortable(source.pieces, signal)) {
         if (reader.destroyed) return;
         if (!reader.write(piece)) await settled(reader, ["drain", "close"]);
       }

@@ -31,19 +31,62 @@ export interface Range {
  * damaged, and for compressions that are not supported.
  */
 export function openSource(fd: number, range: Range = WHOLE): Source {
+  const pieces = readPieces(fd, range);
+  const first = pieces.next();
+  return sourceOf(first.done === true ? undefined : first.value, pieces);
+}
+
+/**
+ * The same for what can only be read once, from where it is, such as a pipe. The signal ends the wait for
+ * more with its reason.
+ */
+export async function openStream(fd: number, signal: AbortSignal | undefined): Promise<Source> {
+  const { createReadStream } = await import("node:fs");
+  const stream = createReadStream("", { fd, highWaterMark: PIECE, autoClose: false });
+  const read: AsyncIterator<Uint8Array> = stream[Symbol.asyncIterator]();
+  // a read that has begun cannot be called off
+  const pieces = { next: () => unlessAborted(read.next(), signal) };
+  let start: Uint8Array | undefined;
+  while (start === undefined || start.length < MAGIC_LENGTH) {
+    const next = await pieces.next();
+    if (next.done === true) break;
+    start = start === undefined ? next.value : Buffer.concat([start, next.value]);
+  }
+  return sourceOf(start, pieces);
+}
+
+/** What comes of the work, or the reason of a signal that is aborted before. */
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => reject(signal?.reason);
+    if (signal?.aborted) stop();
+    signal?.addEventListener("abort", stop, { once: true });
+    work.then(resolve, reject).finally(() => signal?.removeEventListener("abort", stop));
+  });
+}
+
+/** An archive of that first piece and those that come then. */
+function sourceOf(
+  first: Uint8Array | undefined,
+  rest: Iterator<Uint8Array> | AsyncIterator<Uint8Array>,
+): Source {
   const stored = new Digest();
-  const stream = readPieces(fd, range, stored);
-  const first = stream.next();
-  const raw = (function* (): Generator<Uint8Array> {
-    if (first.done !== true) yield first.value;
-    yield* stream;
+  const raw = (async function* (): AsyncGenerator<Uint8Array> {
+    if (first === undefined) return;
+    stored.update(first);
+    yield first;
+    for (;;) {
+      const next = await rest.next();
+      if (next.done === true) return;
+      stored.update(next.value);
+      yield next.value;
+    }
   })();
-  const kind = compressionOf(first.value);
-  if (kind === "plain") return { pieces: plain(raw), digest: () => stored.hex(), diffId: () => stored.hex() };
+  const kind = compressionOf(first);
+  if (kind === "plain") return { pieces: raw, digest: () => stored.hex(), diffId: () => stored.hex() };
   const content = new Digest();
-  const pieces = decompressed(raw, kind);
   return {
-    pieces: hashed(pieces, content),
+    pieces: hashed(decompressed(raw, kind), content),
     digest: () => stored.hex(),
     diffId: () => content.hex(),
   };
@@ -61,9 +104,10 @@ const MAGIC: readonly (readonly [RegExp, string])[] = [
   [/^425a683[1-9](314159265359|177245385090)/, "bzip2"],
   [/^fd377a585a00/, "xz"],
 ];
+const MAGIC_LENGTH = 10;
 
 function compressionOf(start: Uint8Array | undefined): Compression {
-  const hex = Buffer.from(start?.subarray(0, 10) ?? []).toString("hex");
+  const hex = Buffer.from(start?.subarray(0, MAGIC_LENGTH) ?? []).toString("hex");
   const name = MAGIC.find(([pattern]) => pattern.test(hex))?.[1] ?? "plain";
   if (name === "bzip2" || name === "xz")
     throw new ArchiveError(`it is compressed with ${name}, which is not supported: use gzip or zstd`);
@@ -93,31 +137,16 @@ export function digestOf(fd: number): string {
   return hash.digest("hex");
 }
 
-/** A pipe gives what it has: pieces are filled, so that the first one can be told by its beginning. */
-function readFull(fd: number, buffer: Uint8Array): number {
-  for (let done = 0; ; ) {
-    const got = read(fd, buffer.subarray(done));
-    done += got;
-    if (got === 0 || done === buffer.length) return done;
-  }
-}
-
-function* readPieces(fd: number, range: Range, hash: Digest): Generator<Uint8Array> {
+function* readPieces(fd: number, range: Range): Generator<Uint8Array> {
   for (let done = 0; done < range.length; ) {
     // a new buffer each time: who gets it keeps parts of it for a while
     const buffer = Buffer.allocUnsafeSlow(Math.min(PIECE, range.length - done));
-    const got = range === WHOLE ? readFull(fd, buffer) : pread(fd, buffer, range.start + done);
+    const got = pread(fd, buffer, range.start + done);
     if (got === 0 && range === WHOLE) return;
     if (got === 0) throw new ArchiveError("it is cut short: the file that it lies in ends before it does");
     done += got;
-    const piece = buffer.subarray(0, got);
-    hash.update(piece);
-    yield piece;
+    yield buffer.subarray(0, got);
   }
-}
-
-async function* plain(raw: Iterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  for (const piece of raw) yield piece;
 }
 
 async function* hashed(pieces: AsyncIterable<Uint8Array>, hash: Digest): AsyncGenerator<Uint8Array> {
@@ -128,7 +157,10 @@ async function* hashed(pieces: AsyncIterable<Uint8Array>, hash: Digest): AsyncGe
 }
 
 /** node:zlib works in a thread of its own, so that decompressing goes on while files are written here. */
-async function* decompressed(raw: Generator<Uint8Array>, kind: "gzip" | "zstd"): AsyncGenerator<Uint8Array> {
+async function* decompressed(
+  raw: AsyncGenerator<Uint8Array>,
+  kind: "gzip" | "zstd",
+): AsyncGenerator<Uint8Array> {
   const zlib = await import("node:zlib");
   const options = { chunkSize: OUTPUT, highWaterMark: AHEAD };
   const stream = kind === "gzip" ? zlib.createGunzip(options) : zlib.createZstdDecompress(options);
@@ -136,8 +168,8 @@ async function* decompressed(raw: Generator<Uint8Array>, kind: "gzip" | "zstd"):
   let over = false;
   const feed = async (): Promise<void> => {
     for (;;) {
+      const next = await raw.next();
       if (over) return;
-      const next = raw.next();
       if (next.done === true) break;
       frames?.push(next.value);
       if (!stream.write(next.value)) await settled(stream, "drain");
@@ -153,7 +185,7 @@ async function* decompressed(raw: Generator<Uint8Array>, kind: "gzip" | "zstd"):
     for await (const piece of stream) yield piece as Uint8Array;
     await fed;
     // zeros may stand behind gzip's data: they are no part of it, but of the digest
-    for (const _ of raw);
+    for await (const _ of raw);
   } catch (error) {
     throw explained(error, kind);
   } finally {
