@@ -52,7 +52,7 @@ export async function unpackHere(
   ]);
   const { size: length } = fstat(layer);
   compileFor(length);
-  const source = openSource(layer, { start: 0, length });
+  const source = openSource(layer, { start: 0, length }, "diff-id");
   const result = await unpackLayer(abortable(source.pieces, signal), folder, {
     content: mostContent(length),
   });

@@ -57,7 +57,7 @@ class Spool implements ArchiveFiles {
   constructor(readonly root: string) {}
 
   async take(fd: number, signal: AbortSignal | undefined): Promise<void> {
-    const source = isRegular(fstat(fd)) ? openSource(fd) : await openStream(fd, signal);
+    const source = isRegular(fstat(fd)) ? openSource(fd, undefined, "none") : await openStream(fd, signal);
     const reader = extract({} as object);
     const feed = async (): Promise<void> => {
       for await (const piece of abortable(source.pieces, signal)) {

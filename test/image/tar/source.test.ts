@@ -109,3 +109,28 @@ test("nothing at all, and less than a magic number", async () => {
   expect((await readBack(Buffer.from("BZh"))).content.toString()).toBe("BZh");
   expect((await readBack(both, { start: 4, length: 0 })).content.length).toBe(0);
 });
+
+test.each([
+  ["plain", both],
+  ["gzip", gzipSync(both)],
+] as const)(
+  "a digest that was not asked for is not given, rather than a wrong one: %s",
+  async (kind, file) => {
+    await inFolder(async (folder) => {
+      await Bun.write(`${folder}/file`, file);
+      const fd = open(`${folder}/file`, O.RDONLY);
+      try {
+        const source = openSource(fd, { start: 0, length: file.length }, "diff-id");
+        expect(Buffer.concat(await Array.fromAsync(source.pieces)).equals(both)).toBe(true);
+        expect(source.diffId()).toBe(sha(both));
+        if (kind === "gzip") expect(() => source.digest()).toThrow("not made");
+        const none = openSource(fd, { start: 0, length: file.length }, "none");
+        expect(Buffer.concat(await Array.fromAsync(none.pieces)).equals(both)).toBe(true);
+        expect(() => none.digest()).toThrow("not made");
+        expect(() => none.diffId()).toThrow("not made");
+      } finally {
+        close(fd);
+      }
+    });
+  },
+);
