@@ -1,10 +1,10 @@
 import { close } from "../linux/file.ts";
 import { newBlob } from "./blob-writer.ts";
-import { sweepOnceABoot } from "./boot.ts";
 import { applyChanges } from "./changes.ts";
 import { composeImage, unpackLowest } from "./compose.ts";
 import { nameImage, type Store } from "./install.ts";
 import type { Platform } from "./platform.ts";
+import { sweepOnceABoot } from "./upkeep.ts";
 
 export interface ImportOptions {
   /** A whole name, or none. */

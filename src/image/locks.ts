@@ -45,3 +45,13 @@ export function holdExclusive(run: string, name: "images" | "images-index" | `im
   lock(fd, true);
   return () => close(fd);
 }
+
+/** Whether somebody holds the lock of that name at the moment, so that one would have to wait for it. */
+export function isLocked(run: string, name: "images"): boolean {
+  const fd = openLock(run, name);
+  try {
+    return !lock(fd, false);
+  } finally {
+    close(fd);
+  }
+}

@@ -46,6 +46,6 @@ export async function pruneImages(
     }
   };
   if (dryRun) remove(openIndex(index));
-  else changeAndSweep(root, run, use.inUse, remove, true);
+  else changeAndSweep(root, run, use.inUse, remove, "everything");
   return { said, reclaimed };
 }

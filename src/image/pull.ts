@@ -1,7 +1,6 @@
 import { EngineError } from "../linux/errors.ts";
 import { close } from "../linux/file.ts";
 import { type BlobWriter, wantBlob } from "./blob-writer.ts";
-import { sweepOnceABoot } from "./boot.ts";
 import {
   type Descriptor,
   isList,
@@ -20,6 +19,7 @@ import { readBlob } from "./read-blob.ts";
 import { canonical, type Reference, repositoryOf } from "./reference.ts";
 import { openRegistry, type Registry } from "./registry/client.ts";
 import { fetchBlob } from "./registry/download.ts";
+import { sweepOld, sweepOnceABoot } from "./upkeep.ts";
 
 /** How an image is to be pulled. */
 export interface PullOptions {
@@ -67,6 +67,7 @@ export async function pullImage(store: Store, reference: Reference, options: Pul
     progress.line(`Digest: ${top.digest}`);
     const what = known === installed.id ? "Image is up to date" : "Downloaded newer image";
     progress.line(`Status: ${what} for ${familiar(canonical(reference))}`);
+    sweepOld(store);
     return { id: installed.id, digest: top.digest };
   } finally {
     installed.release();

@@ -9,7 +9,7 @@ import { holdExclusive } from "./locks.ts";
 import { archiveName, archivePath, isArchiveName } from "./name.ts";
 import { archiveSource, EMBEDDED_NAME, embeddedId, isEmbedded, isInStep } from "./origin.ts";
 import { removeId, removeName } from "./removal.ts";
-import { type Swept, takeUnreachable } from "./sweep.ts";
+import { type Extent, type Swept, takeUnreachable } from "./sweep.ts";
 import { dropTemporary, removeStale } from "./temporary.ts";
 
 /** What was removed from the store: names of layers and digests of blobs. */
@@ -27,7 +27,7 @@ export function changeAndSweep(
   run: string,
   inUse: () => ReadonlySet<string>,
   change: (index: OpenIndex, before: Index) => void,
-  everything = false,
+  extent: Extent = "whole",
 ): Removed {
   // the first command of all on a machine may be one that sweeps
   mkdirAll(root, 0o700);
@@ -41,7 +41,7 @@ export function changeAndSweep(
     dropOutdated(root, index);
     change(index, before);
     written = writeIfRoom(root, index);
-    swept = takeUnreachable(root, index.images, inUse(), everything);
+    swept = takeUnreachable(root, index.images, inUse(), extent);
     if (!written) {
       for (const layer of swept.layers) dropTemporary(layer);
       writeIndex(root, index);

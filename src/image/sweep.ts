@@ -1,6 +1,7 @@
+import { isErrno } from "../linux/errno.ts";
 import { close, lock, O, open, rename, unlinkIfAny } from "../linux/file.ts";
 import { listFolder } from "../linux/folder.ts";
-import { isStillAt, statIfAny } from "../linux/stat.ts";
+import { isStillAt, lstatIfAny } from "../linux/stat.ts";
 import { partialPath } from "./blob-writer.ts";
 import { blobPath, blobsPath } from "./blobs.ts";
 import type { ImageEntry } from "./index-file.ts";
@@ -22,30 +23,46 @@ export interface Swept {
   readonly blobs: readonly string[];
 }
 
-/** How long a download that nobody goes on with is kept for who tries again, in ms. */
-const PARTIAL_LIFE = 24 * 3600_000;
+/** How long what a pull that was broken off has brought is kept for who tries again, in ms. */
+const GRACE = 24 * 3600_000;
+
+/**
+ * How much of what is not reached is to go: what is a day old, as a pull that was broken off may be tried again; all that is
+ * whole, and downloads that are a day old; or these too.
+ */
+export type Extent = "old" | "whole" | "everything";
 
 /**
  * Takes out of the way what `images` do not reach and no container uses. The caller holds `images` and `images-index`
- * exclusively. With `everything`, downloads that were broken off go too, however young.
+ * exclusively.
  */
 export function takeUnreachable(
   root: string,
   images: ReadonlyMap<string, ImageEntry>,
   inUse: ReadonlySet<string>,
-  everything: boolean,
+  extent: Extent,
 ): Swept {
   const usedLayers = new Set([...inUse].map((layer) => layer.slice(layer.lastIndexOf("/") + 1)));
   for (const entry of images.values()) for (const layer of entry.layers) usedLayers.add(layer);
-  takePartials(root, everything);
-  return { layers: takeLayers(root, usedLayers), blobs: takeBlobs(root, blobsOf(root, images)) };
+  takePartials(root, extent);
+  return {
+    layers: takeLayers(root, usedLayers, extent),
+    blobs: takeBlobs(root, blobsOf(root, images), extent),
+  };
 }
 
-function takeLayers(root: string, used: ReadonlySet<string>): Swept["layers"] {
+/** Whether something came, or got its name, less than a day ago. */
+function isYoung(path: string): boolean {
+  const since = lstatIfAny(path)?.ctime ?? 0n;
+  return Date.now() - Number(since / 1_000_000n) < GRACE;
+}
+
+function takeLayers(root: string, used: ReadonlySet<string>, extent: Extent): Swept["layers"] {
   const taken: (Temporary & { layer: string })[] = [];
   for (const { name } of listFolder(layersPath(root))) {
     if (name.startsWith(TEMPORARY) || used.has(name)) continue;
     const layer = `${layersPath(root)}/${name}`;
+    if (extent === "old" && isYoung(layer)) continue;
     const fd = open(layer, O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
     // locked before it has a temporary name, or it would be taken for a stale one
     if (!lock(fd, false)) {
@@ -59,25 +76,32 @@ function takeLayers(root: string, used: ReadonlySet<string>): Swept["layers"] {
   return taken;
 }
 
-function takeBlobs(root: string, used: ReadonlySet<string>): string[] {
+function takeBlobs(root: string, used: ReadonlySet<string>, extent: Extent): string[] {
   return listFolder(blobsPath(root)).flatMap(({ name }) => {
     const digest = `sha256:${name}`;
-    return !used.has(digest) && removeUnheld(blobPath(root, digest)) ? [digest] : [];
+    const path = blobPath(root, digest);
+    if (used.has(digest) || (extent === "old" && isYoung(path))) return [];
+    return removeUnheld(path) ? [digest] : [];
   });
 }
 
-function takePartials(root: string, everything: boolean): void {
+function takePartials(root: string, extent: Extent): void {
   for (const { name } of listFolder(partialPath(root))) {
     const path = `${partialPath(root)}/${name}`;
-    const written = Number((statIfAny(path)?.mtime ?? 0n) / 1_000_000n);
     // one without a digest for a name can never be gone on with
-    if (everything || name.startsWith(".") || Date.now() - written > PARTIAL_LIFE) removeUnheld(path);
+    if (extent === "everything" || name.startsWith(".") || !isYoung(path)) removeUnheld(path);
   }
 }
 
-/** Removes a file, unless somebody holds it. */
+/** Removes a file, unless somebody holds it, or has given it another name by now. */
 function removeUnheld(path: string): boolean {
-  const fd = open(path, O.RDONLY | O.NOFOLLOW);
+  let fd: number;
+  try {
+    fd = open(path, O.RDONLY | O.NOFOLLOW);
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return false;
+    throw error;
+  }
   try {
     return lock(fd, false) && isStillAt(fd, path) && unlinkIfAny(path);
   } finally {

@@ -1,6 +1,7 @@
 import { mkdirAll, readTextIfAny, writeFileAtomic } from "../linux/file.ts";
 import { bootId } from "../linux/process.ts";
 import type { Store } from "./install.ts";
+import { isLocked } from "./locks.ts";
 import { changeAndSweep } from "./remove.ts";
 
 /**
@@ -14,4 +15,9 @@ export function sweepOnceABoot({ root, run, inUse }: Store): void {
   changeAndSweep(root, run, inUse, () => {});
   mkdirAll(`${run}/.locks`, 0o700);
   writeFileAtomic(mark, bootId(), false);
+}
+
+/** Removes what pulls that were broken off have left, and nobody has gone on with for a day; another time where images are in use now. */
+export function sweepOld({ root, run, inUse }: Store): void {
+  if (!isLocked(run, "images")) changeAndSweep(root, run, inUse, () => {}, "old");
 }
