@@ -2,6 +2,9 @@ import { existsSync } from "node:fs";
 import { type Engine, type Found, type Site, SLEEP } from "./engine.ts";
 import { type Command, output, start } from "./measure.ts";
 
+/** A full engine, or why there is none. */
+export type FoundFull = FullEngine | Exclude<Found, Engine>;
+
 /** How one Docker-like command line differs from the next. */
 interface Dialect {
   readonly name: string;
@@ -17,13 +20,26 @@ interface Dialect {
   readonly version: readonly string[];
 }
 
-function engineOf(dialect: Dialect, site: Site): Engine {
+/** An engine that has images too. */
+export interface FullEngine extends Engine {
+  /** The program with these arguments behind its global options. */
+  call(...args: readonly string[]): Command;
+  /** `run --rm IMAGE true`, without network. */
+  runOf(image: string): Command;
+}
+
+function engineOf(dialect: Dialect, site: Site): FullEngine {
   const call = (...args: readonly string[]): Command => ({
     argv: [...dialect.program, ...args],
     env: dialect.env,
   });
-  const run = (...args: readonly string[]): Command =>
-    call("run", ...args, "--network", "none", ...dialect.runOptions, dialect.image);
+  const runImage = (image: string, ...args: readonly string[]): Command =>
+    call("run", ...args, "--network", "none", ...dialect.runOptions, image);
+  const run = (...args: readonly string[]): Command => runImage(dialect.image, ...args);
+  const runOf = (image: string): Command => {
+    const command = runImage(image, "--rm");
+    return { ...command, argv: [...command.argv, "true"] };
+  };
   const full = (name: string): string => dialect.namePrefix + name;
   const sleeping = (name: string): Command => {
     started.add(full(name));
@@ -31,10 +47,12 @@ function engineOf(dialect: Dialect, site: Site): Engine {
     return { ...command, argv: [...command.argv, ...SLEEP] };
   };
   const started = new Set<string>();
-  const engine: Engine = {
+  const engine: FullEngine = {
     name: dialect.name,
     settle: dialect.settle,
-    run: { ...run("--rm"), argv: [...run("--rm").argv, "true"] },
+    call,
+    runOf,
+    run: runOf(dialect.image),
     version: { argv: [dialect.program[0] ?? "", ...dialect.version], env: dialect.env },
     list: call("ps"),
     exec: (name) => call("exec", full(name), "true"),
@@ -55,7 +73,7 @@ function engineOf(dialect: Dialect, site: Site): Engine {
 }
 
 /** Our own, from a copy: a build meanwhile must not change what is measured. State and runtime folder are ours. */
-export function mydocker(program: string, site: Site): Found {
+export function mydocker(program: string, site: Site): FoundFull {
   const name = "mydocker";
   if (!existsSync(program)) return { name, missing: `not built: no ${program} (npx bun run build.ts)` };
   const copy = `${site.folder}/mydocker`;
@@ -69,7 +87,7 @@ export function mydocker(program: string, site: Site): Found {
 }
 
 /** Podman with a store of its own. It must not ask for more open files than this process may have. */
-export function podman(site: Site): Found {
+export function podman(site: Site): FoundFull {
   const name = "podman";
   const program = Bun.which(name);
   if (!program) return { name, missing: "not installed" };
@@ -87,13 +105,16 @@ export function podman(site: Site): Found {
 }
 
 /** Docker, where a daemon answers: its image and containers bear our names and are removed again. */
-export function docker(site: Site): Found {
+export function docker(site: Site): FoundFull {
   const name = "docker";
   const program = Bun.which(name);
   if (!program) return { name, missing: "not installed" };
   const host = process.env.DOCKER_HOST;
   const env = { ...(host !== undefined && { DOCKER_HOST: host }) };
-  const answer = Bun.spawnSync([program, "version", "--format", "{{.Server.Version}}"], { stderr: "ignore" });
+  const answer = Bun.spawnSync([program, "version", "--format", "{{.Server.Version}}"], {
+    env: { ...process.env },
+    stderr: "ignore",
+  });
   if (!answer.success) return { name, missing: "installed, but no daemon answers" };
   output({ argv: [program, "import", site.tar, site.prefix], env });
   site.undo(() => output({ argv: [program, "rmi", "-f", site.prefix], env }));

@@ -11,6 +11,8 @@ export interface Case extends Command {
   readonly name: string;
   /** What the engine still does in the background after it returned, in ms: it must not disturb the next one. */
   readonly settle: number;
+  /** What makes it ready, each time; not timed. */
+  readonly before?: () => void;
 }
 
 export interface Result {
@@ -66,10 +68,16 @@ function time(command: Command, stderr: number, log: string): number {
  * Times the cases of a group in alternating rounds, so that the machine's noise hits all of them alike. Each round
  * has an order of its own: what a case leaves to the kernel must not always hit the same neighbour.
  */
-export async function timeGroup(cases: readonly Case[], rounds: number, log: string): Promise<Result[]> {
+export async function timeGroup(
+  cases: readonly Case[],
+  rounds: number,
+  log: string,
+  warmUps = WARM_UPS,
+): Promise<Result[]> {
   const samples = new Map(cases.map(({ name }): [string, number[]] => [name, []]));
-  for (let round = -WARM_UPS; round < rounds; round++) {
+  for (let round = -warmUps; round < rounds; round++) {
     for (const one of shuffled(cases)) {
+      await interruptible(() => one.before?.());
       const stderr = openSync(log, "w");
       const spent = await interruptible(() => time(one, stderr, log));
       if (round >= 0) samples.get(one.name)?.push(spent);

@@ -7,8 +7,8 @@ export interface Section {
   readonly rows: readonly (Result & { readonly note?: string })[];
   /** The name of the row that `ratio` is taken to. */
   readonly base?: string;
-  /** What is asked of mydocker: the most its median may be, in the unit, or as a ratio to the base. */
-  readonly aim?: { readonly most: number; readonly of: "median" | "ratio" };
+  /** What is asked of the first row of mydocker: the most its median may be, in the unit, as a ratio to the base or above it. */
+  readonly aim?: { readonly most: number; readonly of: "median" | "ratio" | "difference" };
 }
 
 export interface Report {
@@ -26,10 +26,13 @@ function verdict(section: Section): string | undefined {
   const ours = section.rows.find(({ name }) => name.startsWith("mydocker"));
   if (!ours || !section.aim) return undefined;
   const { most, of } = section.aim;
-  const got = of === "median" ? ours.median : ratioOf(section, ours);
+  const base = section.rows.find(({ name }) => name === section.base)?.median;
+  const above = base && ours.median - base;
+  const got = { median: ours.median, ratio: ratioOf(section, ours), difference: above }[of];
   if (got === undefined) return undefined;
-  const unit = of === "median" ? ` ${section.unit}` : ` × ${section.base}`;
-  return `aim: at most ${most}${unit}: ${got <= most ? "met" : "missed"} (${figure(got)})`;
+  const unit = of === "ratio" ? ` × ${section.base}` : ` ${section.unit}`;
+  const what = of === "difference" ? `more than ${section.base}` : "";
+  return `aim: at most ${most}${unit}${what && ` ${what}`}: ${got <= most ? "met" : "missed"} (${figure(got)})`;
 }
 
 function figure(value: number): string {
