@@ -2,16 +2,8 @@ import type { LayerState, Progress } from "../image/progress.ts";
 import { SysError } from "../linux/errno.ts";
 import { writeAll } from "../linux/file.ts";
 import { isTerminal, windowSize } from "../linux/tty.ts";
-import {
-  type Direction,
-  describeRow,
-  fitRows,
-  harmless,
-  isMoving,
-  isOver,
-  layOut,
-  type Row,
-} from "./progress-bars.ts";
+import { harmless } from "./harmless.ts";
+import { type Direction, describeRow, fitRows, isMoving, isOver, layOut, type Row } from "./progress-bars.ts";
 
 /** Between two drawings, in milliseconds. */
 const PAUSE = 100;

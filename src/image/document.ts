@@ -194,7 +194,19 @@ export function parseDocument(bytes: Uint8Array): ImageDocument {
     ...text("author"),
     config: configOf(fields.config),
     rootfs: { type: "layers", diff_ids: ids },
-    history: history.map((one: unknown) => fieldsOf(one, "image's history")),
+    history: history.map(historyOf),
+  };
+}
+
+/** A step of the history; what is not of its type is left out, as nothing depends on it. */
+function historyOf(value: unknown): HistoryEntry {
+  const fields = fieldsOf(value, "image's history");
+  const texts = ["created", "created_by", "author", "comment"].filter(
+    (key) => typeof fields[key] === "string",
+  );
+  return {
+    ...Object.fromEntries(texts.map((key) => [key, fields[key]])),
+    ...(fields.empty_layer === true && { empty_layer: true }),
   };
 }
 

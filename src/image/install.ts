@@ -88,7 +88,7 @@ export async function installImage(
       layers: names.toReversed(),
       sizes: sizes.toReversed(),
       size: sizes.reduce((sum, size) => sum + size, 0),
-      created: document.created ?? new Date(0).toISOString(),
+      created: timeOf(document.created),
       manifest: stored.digest,
     };
     return { id: config.digest, entry, release: () => work.release() };
@@ -96,6 +96,12 @@ export async function installImage(
     work.release();
     throw explained(error);
   }
+}
+
+/** A time that a document says, where it is one. */
+function timeOf(text: string | undefined): string {
+  const time = Date.parse(text ?? "");
+  return new Date(Number.isNaN(time) ? 0 : time).toISOString();
 }
 
 /** The sizes of the layers that images of the index have. */

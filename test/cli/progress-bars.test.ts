@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { describeRow, drawRow, fitRows, harmless, layOut, type Row } from "../../src/cli/progress-bars.ts";
+import { harmless } from "../../src/cli/harmless.ts";
+import { describeRow, drawRow, fitRows, layOut, type Row } from "../../src/cli/progress-bars.ts";
 import type { LayerState } from "../../src/image/progress.ts";
 
 const ID = "a1b2c3d4e5f6";

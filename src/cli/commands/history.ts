@@ -4,6 +4,7 @@ import { localTime } from "../../linux/time.ts";
 import type { Command, Parsed } from "../command.ts";
 import { enginePaths } from "../engine.ts";
 import { formatRows } from "../format.ts";
+import { harmless } from "../harmless.ts";
 import { humanDuration, humanSize } from "../units.ts";
 
 const HEADERS = {
@@ -50,7 +51,7 @@ async function run(input: Parsed): Promise<number> {
   const rows = history.toReversed().map((step, i) => {
     const size = step.empty_layer === true ? 0 : (sizes.shift() ?? 0);
     const created = Date.parse(step.created ?? "");
-    const by = (step.created_by ?? "").replaceAll("\t", " ");
+    const by = harmless((step.created_by ?? "").replaceAll("\t", " "));
     const id = image.id;
     return {
       ID: i > 0 ? "<missing>" : whole ? id : id.replace("sha256:", "").slice(0, 12),
@@ -58,7 +59,7 @@ async function run(input: Parsed): Promise<number> {
       CreatedSince: Number.isNaN(created) ? "N/A" : `${humanDuration(Date.now() - created)} ago`,
       CreatedBy: whole || by.length <= WIDTH ? by : `${by.slice(0, WIDTH - 1)}…`,
       Size: human ? humanSize(size, 3) : String(size),
-      Comment: step.comment ?? "",
+      Comment: harmless(step.comment ?? ""),
     };
   });
   if (input.bool("quiet")) print(1, rows.map(({ ID }) => `${ID}\n`).join(""));
