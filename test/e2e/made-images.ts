@@ -1,6 +1,6 @@
 /** Images made by hand, byte by byte, and put into a registry without any engine. */
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { type Pack, pack } from "tar-stream";
 
@@ -120,6 +120,21 @@ export function makeImage(
     layers: layers.map(descriptor),
   };
   return { config: document, layers, manifest: part(TYPES.manifest, json(text)) };
+}
+
+/** Makes an OCI layout of a folder, with images by their tags; returns the folder. */
+export function layoutOf(folder: string, images: Readonly<Record<string, Made>>): string {
+  mkdirSync(`${folder}/blobs/sha256`, { recursive: true });
+  for (const { config, layers, manifest } of Object.values(images))
+    for (const { digest, bytes } of [config, manifest, ...layers])
+      writeFileSync(`${folder}/blobs/sha256/${digest.slice(7)}`, bytes);
+  const manifests = Object.entries(images).map(([tag, { manifest }]) => ({
+    ...descriptor(manifest),
+    annotations: { "org.opencontainers.image.ref.name": tag },
+  }));
+  writeFileSync(`${folder}/index.json`, json({ schemaVersion: 2, manifests }));
+  writeFileSync(`${folder}/oci-layout`, json({ imageLayoutVersion: "1.0.0" }));
+  return folder;
 }
 
 /** Puts bytes into a registry as a blob of a repository. */
