@@ -38,6 +38,16 @@ export async function mydocker(args: readonly string[], options: Options = {}): 
   return { code, stdout, stderr };
 }
 
+/** Runs a line of the shell to its end, with the engine's folders and its executable as $0. */
+export async function shell(line: string): Promise<Result> {
+  const child = Bun.spawn(["sh", "-c", line, BINARY], { env: ENV, stdout: "pipe", stderr: "pipe" });
+  const [stdout, stderr] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+  ]);
+  return { code: await child.exited, stdout, stderr };
+}
+
 /** Starts `mydocker ARGS` and leaves it to the test. */
 export function start(args: readonly string[], options: Options = {}) {
   return Bun.spawn([BINARY, ...args], {

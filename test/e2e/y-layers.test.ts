@@ -1,13 +1,13 @@
 import { describe, expect, test } from "bun:test";
 import { lstatSync, readdirSync, readFileSync } from "node:fs";
-import { background, fails, mydocker, ok, ROOT, scratch, suite } from "./harness.ts";
+import { background, fails, mydocker, ok, ROOT, suite } from "./harness.ts";
 import { baseTar, fileTar, layoutOf, type Made, makeImage, tarOf } from "./made-images.ts";
 
 suite();
 
 /** Loads an image from an OCI layout, and gives it a name. */
 async function load(name: string, made: Made): Promise<void> {
-  const said = await ok("load", "-i", layoutOf(scratch(), { x: made }));
+  const said = await ok("load", "-i", layoutOf({ x: made }));
   expect(said).toBe(`Loaded image ID: ${made.config.digest}`);
   await ok("tag", made.config.digest, name);
 }
@@ -36,7 +36,7 @@ describe("many layers", () => {
   });
 
   test("one of 128 is refused before anything is unpacked", async () => {
-    const layout = layoutOf(scratch(), { x: await manyLayers(128) });
+    const layout = layoutOf({ x: await manyLayers(128) });
     await fails(125, /the image has 128 layers: 127 at most/, "load", "-i", layout);
     expect(await ok("images", "-q", "--filter", "dangling=true")).toBe("");
   });
@@ -90,7 +90,7 @@ describe("layers over one another", () => {
       "is not there": await tarOf((tar) => tar.entry({ name: "h", type: "link", linkname: "/etc/shadow" })),
     };
     for (const [words, tar] of Object.entries(evil))
-      await fails(125, new RegExp(words), "load", "-i", layoutOf(scratch(), { x: makeImage([base, tar]) }));
+      await fails(125, new RegExp(words), "load", "-i", layoutOf({ x: makeImage([base, tar]) }));
     expect(await ok("images", "-aq", "--filter", "dangling=true")).toBe("");
     await ok("image", "prune", "-f");
     expect(readdirSync(`${ROOT}/blobs/sha256`)).toEqual([]);
@@ -110,7 +110,7 @@ describe("layers over one another", () => {
       /its content is sha256:.*, but the image's configuration says/,
       "load",
       "-i",
-      layoutOf(scratch(), { x: mixed }),
+      layoutOf({ x: mixed }),
     );
   });
 });
