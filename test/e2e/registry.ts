@@ -78,13 +78,18 @@ export interface Passed {
   bytes: number;
 }
 
-/** What is done to a request: answered in the registry's place, or its answer cut, stalled or changed after so many bytes. */
+/**
+ * What is done to a request: answered in the registry's place; its answer cut, stalled or changed after so many bytes, or
+ * passed on slowly, with so many ms before each piece; it is itself cut after so many bytes of its body, or never passed on.
+ */
 export type Fault =
   | { readonly status: number; readonly headers?: Readonly<Record<string, string>>; readonly body?: string }
   | { readonly cut: number }
   | { readonly stall: number }
   | { readonly corrupt: number }
-  | { readonly slow: number };
+  | { readonly slow: number }
+  | { readonly sever: number }
+  | { readonly hold: true };
 
 export interface Way {
   readonly domain: string;
@@ -109,6 +114,8 @@ export async function startProxy(to: Registry): Promise<Way> {
       proxy.passed.push(request);
       const fault = proxy.fault?.(request);
       if (fault !== undefined && "status" in fault) return void client.end(answerOf(fault));
+      // what it sends is read, or it would not see our end
+      if (fault !== undefined && "hold" in fault) return void client.resume();
       forward(client, connect(port, "127.0.0.1"), head, rest, request, fault);
     });
   }).listen(0, "127.0.0.1");
@@ -159,13 +166,20 @@ function forward(
   head: string,
   rest: Buffer,
   request: Passed,
-  fault: Exclude<Fault, { status: number }> | undefined,
+  fault: Exclude<Fault, { status: number } | { hold: true }> | undefined,
 ): void {
   up.on("error", () => client.destroy());
   client.on("close", () => up.destroy());
   up.write(`${head.replace(/\r\nconnection: [^\r]*/i, "")}\r\nConnection: close\r\n\r\n`, "latin1");
   up.write(rest);
   client.pipe(up);
+  if (fault && "sever" in fault) {
+    let sent = rest.length;
+    client.on("data", (bytes: Buffer) => {
+      sent += bytes.length;
+      if (sent >= fault.sever) client.destroy();
+    });
+  }
   readHead(up, (answer, first) => {
     client.write(`${answer}\r\n\r\n`, "latin1");
     const take = (bytes: Buffer): void => {

@@ -335,20 +335,6 @@ describe.skipIf(MISSING.length > 0 || SLOW)("a registry behind a bad way", () =>
     expect(gets(big)[0]?.from).toBeGreaterThan(MB / 2);
   });
 
-  test("Ctrl-C in a push", async () => {
-    await put("up", 4 * MB);
-    const name = `${proxy.domain}/up`;
-    await ok("pull", "-q", name);
-    await ok("tag", name, `${proxy.domain}/other/up`);
-    proxy.fault = ({ method }) => (method === "PATCH" ? { stall: 0 } : undefined);
-    const push = start(["push", `${proxy.domain}/other/up`]);
-    await until(() => proxy.passed.some(({ method }) => method === "POST"), "the upload");
-    push.kill("SIGINT");
-    expect(await push.exited).toBe(130);
-    proxy.fault = undefined;
-    await ok("push", "-q", `${proxy.domain}/other/up`);
-  });
-
   for (const size of [6, 12, 17])
     test(`a disk of ${size} MB that is full is said, and nothing is left`, async () => {
       await put("large", 8 * MB);
