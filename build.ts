@@ -107,6 +107,8 @@ async function main(args: readonly string[]): Promise<void> {
       SHIM_BASE64: JSON.stringify(shim),
       LIBC_NAME: JSON.stringify(target.libc),
       BUSYBOX_ID: JSON.stringify(busybox.id),
+      BUSYBOX_CONTENT: JSON.stringify(busybox.content),
+      BUSYBOX_CREATED: JSON.stringify(busybox.created),
       VERSION_BUILT: JSON.stringify(version),
     },
     compile: {

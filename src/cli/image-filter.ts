@@ -1,5 +1,5 @@
 import type { Paths } from "../container/paths.ts";
-import { findImage, type ListedImage, listImages } from "../image/store.ts";
+import { findImage, fullName, type ListedImage, listImages } from "../image/store.ts";
 import { UsageError } from "./errors.ts";
 import { combineFilters, hasLabel } from "./filter.ts";
 import type { ImageName } from "./image-listing.ts";
@@ -59,8 +59,11 @@ function labelsOf(paths: Paths, image: ListedImage): Readonly<Record<string, str
 }
 
 function createdOf(paths: Paths, reference: string): number {
+  const full = fullName(reference);
   const id = findImage(paths.root, reference)?.id;
-  const found = listImages(paths.root).find((image) => image.id !== undefined && image.id === id);
+  const found = listImages(paths.root).find(
+    (image) => image.tags.includes(full) || (image.id !== undefined && image.id === id),
+  );
   if (found?.created === undefined) throw new UsageError(`No such image: ${reference}`, 1);
   return Date.parse(found.created);
 }

@@ -1,8 +1,16 @@
+import { NIL_LIST, NIL_MAP, withHidden } from "../container/nil.ts";
 import type { Paths } from "../container/paths.ts";
 import { type ImageDocument, parseDocument } from "../image/document.ts";
 import { hostPlatform } from "../image/platform.ts";
 import { readBlob } from "../image/read-blob.ts";
-import { familiar, findImage, fullName, type ListedImage, listImages } from "../image/store.ts";
+import {
+  familiar,
+  findImage,
+  fullName,
+  type ImageConfig,
+  type ListedImage,
+  listImages,
+} from "../image/store.ts";
 
 /** An image as `docker inspect` shows it; undefined where there is none of that name (or beginning of an id). */
 export function inspectImage(paths: Paths, reference: string): object | undefined {
@@ -17,15 +25,17 @@ export function inspectImage(paths: Paths, reference: string): object | undefine
   const image = found ?? (listed.id === undefined ? undefined : findImage(paths.root, listed.id));
   const document = documentOf(paths, listed);
   const { architecture, os, variant } = document ?? hostPlatform();
-  return {
-    Id: image?.id ?? listed.id ?? "",
+  const id = image?.id ?? listed.id ?? "";
+  const shown = {
+    Id: id,
     RepoTags: listed.tags.map(familiar),
     RepoDigests: listed.digests.map(familiar),
     Parent: "",
     Comment: document?.history.at(-1)?.comment ?? "",
     Created: listed.created ?? "",
+    DockerVersion: "",
     Author: document?.author ?? "",
-    Config: image?.config ?? {},
+    Config: configOf(image?.config ?? {}),
     Architecture: architecture,
     ...(variant !== undefined && { Variant: variant }),
     Os: os,
@@ -35,6 +45,26 @@ export function inspectImage(paths: Paths, reference: string): object | undefine
     RootFS: { Type: "layers", Layers: document?.rootfs.diff_ids ?? layersOf(listed) },
     Metadata: { LastTagTime: "0001-01-01T00:00:00Z" },
   };
+  return withHidden(shown, { ID: id, Variant: "", Container: "" });
+}
+
+/** An image's config with all fields that Docker's has. */
+function configOf(config: ImageConfig): object {
+  const said = Object.entries(config).filter(([, value]) => value !== null);
+  const shown = {
+    ...{
+      Hostname: "",
+      Domainname: "",
+      User: "",
+      AttachStdin: false,
+      AttachStdout: false,
+      AttachStderr: false,
+    },
+    ...{ Tty: false, OpenStdin: false, StdinOnce: false, Env: NIL_LIST, Cmd: NIL_LIST, Image: "" },
+    ...{ Volumes: NIL_MAP, WorkingDir: "", Entrypoint: NIL_LIST, OnBuild: NIL_LIST, Labels: NIL_MAP },
+    ...Object.fromEntries(said),
+  };
+  return withHidden(shown, { ExposedPorts: NIL_MAP, Healthcheck: null, StopSignal: "", Shell: NIL_LIST });
 }
 
 /** The configuration of an image that has one. */

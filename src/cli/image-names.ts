@@ -8,5 +8,8 @@ export function readTag(text: string): string {
     throw new UsageError(
       `invalid name ${text}: a digest is not given to an image, it has it: leave @sha256:… out`,
     );
+  // Docker's words
+  if (reference.path === "library/sha256")
+    throw new UsageError("refusing to create an ambiguous tag using digest algorithm as name", 1);
   return canonical(reference);
 }

@@ -3,6 +3,7 @@ import { deviceLineV1 } from "../runtime/cgroup/devices.ts";
 import { hasKilledForMemory } from "../runtime/cgroup/oom.ts";
 import { groupOf } from "./group.ts";
 import { isUp, statusOf } from "./liveness.ts";
+import { NIL_LIST, NIL_MAP, withHidden } from "./nil.ts";
 import type { Paths } from "./paths.ts";
 import type { Container, ContainerRecord, DeviceRate, State, Volume } from "./record.ts";
 import { DEFAULT_SHM } from "./spec.ts";
@@ -12,7 +13,7 @@ const NEVER = "0001-01-01T00:00:00Z";
 /** A container as `docker inspect` shows it (field names of Docker's API, GraphDriver folders included). */
 export function inspectContainer(paths: Paths, { record, spec }: Container, state: State): object {
   const { process } = spec;
-  return {
+  const shown = {
     Id: record.id,
     Created: record.created,
     Path: record.command[0] ?? "",
@@ -46,25 +47,29 @@ export function inspectContainer(paths: Paths, { record, spec }: Container, stat
       RW: !volume.readOnly,
       Propagation: volume.propagation ?? "rprivate",
     })),
-    Config: {
-      Hostname: spec.hostname,
-      User: record.user,
-      AttachStdin: record.stdin,
-      Tty: process.terminal,
-      OpenStdin: record.stdin,
-      Env: process.env,
-      Cmd: record.command.slice(record.entrypoint.length),
-      Entrypoint: record.entrypoint.length > 0 ? record.entrypoint : null,
-      Image: record.image,
-      WorkingDir: process.cwd,
-      Labels: record.labels,
-      StopSignal: record.stopSignal,
-      Volumes: null,
-      OnBuild: null,
-      ...record.declared,
-    },
+    Config: withHidden(
+      {
+        Hostname: spec.hostname,
+        User: record.user,
+        AttachStdin: record.stdin,
+        Tty: process.terminal,
+        OpenStdin: record.stdin,
+        Env: process.env,
+        Cmd: record.command.slice(record.entrypoint.length),
+        Entrypoint: record.entrypoint.length > 0 ? record.entrypoint : NIL_LIST,
+        Image: record.image,
+        WorkingDir: process.cwd,
+        Labels: record.labels,
+        StopSignal: record.stopSignal,
+        Volumes: NIL_MAP,
+        OnBuild: NIL_LIST,
+        ...record.declared,
+      },
+      { ExposedPorts: NIL_MAP, Healthcheck: null, Shell: NIL_LIST },
+    ),
     NetworkSettings: { IPAddress: "", Gateway: "", MacAddress: "", Ports: {}, Networks: {} },
   };
+  return withHidden(shown, { ID: record.id });
 }
 
 /** A volume that the image declares has no name of its own: it is one of its container's. */

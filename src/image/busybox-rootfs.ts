@@ -4,8 +4,10 @@ import { BLOCK, padding, type TarMember, tarHeader } from "./tar/header.ts";
 export interface BusyboxTar {
   /** `sha256:…` of the archive. */
   readonly id: string;
-  /** Its size in bytes. */
-  readonly size: number;
+  /** Bytes of the content of its files. */
+  readonly content: number;
+  /** RFC 3339. */
+  readonly created: string;
 }
 
 const FOLDERS =
@@ -70,14 +72,16 @@ export async function makeBusyboxTar(
   const program = Bun.file(busybox);
   if (!(await program.exists()))
     throw new Error(`cannot make ${out}: ${busybox} is missing (apt install busybox-static)`);
-  const tar = archiveOf(
-    new Uint8Array(await program.arrayBuffer()),
-    appletsOf(list),
-    BigInt(program.lastModified),
-  );
+  const bytes = new Uint8Array(await program.arrayBuffer());
+  const modified = Math.floor(program.lastModified / 1000) * 1000;
+  const tar = archiveOf(bytes, appletsOf(list), BigInt(modified));
   // plain: the megabyte that gzip would save costs 5 ms at the first use
   await Bun.write(out, tar);
-  return { id: `sha256:${new Bun.CryptoHasher("sha256").update(tar).digest("hex")}`, size: tar.length };
+  return {
+    id: `sha256:${new Bun.CryptoHasher("sha256").update(tar).digest("hex")}`,
+    content: FILES.reduce((sum, [, text]) => sum + Buffer.byteLength(text), bytes.length),
+    created: new Date(modified).toISOString(),
+  };
 }
 
 /** The applets' usual places, such as `usr/bin/env`. */

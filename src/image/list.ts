@@ -2,7 +2,7 @@ import { listFolder } from "../linux/folder.ts";
 import { statIfAny } from "../linux/stat.ts";
 import { type ImageEntry, type Index, readIndex, type Tag } from "./index-file.ts";
 import { archiveName, archivePath, fullNameOfArchive, isArchiveName, layersPath } from "./name.ts";
-import { archiveSource, EMBEDDED_NAME, embeddedId, isEmbedded, isInStep } from "./origin.ts";
+import { archiveSource, EMBEDDED_NAME, embeddedFacts, embeddedId, isInStep } from "./origin.ts";
 
 /**
  * An image that `run` would find. Of one that is not unpacked yet, or whose archive has changed since, only the name is known,
@@ -18,7 +18,6 @@ export interface ListedImage {
   readonly size?: number;
   /** RFC 3339. */
   readonly created?: string;
-  readonly embedded: boolean;
   readonly entry?: ImageEntry;
 }
 
@@ -38,7 +37,6 @@ export function listImages(root: string): ListedImage[] {
       digests: (digests.get(id) ?? []).sort(),
       size: entry.size,
       created: entry.created,
-      embedded: names.some(([, tag]) => isEmbedded(tag)),
       entry,
     });
   }
@@ -87,12 +85,13 @@ function notUnpacked(
   for (const name of archives) {
     const full = fullNameOfArchive(name);
     const written = listed.has(full) ? undefined : statIfAny(archivePath(root, name))?.mtime;
-    if (written !== undefined)
-      found.push({ tags: [full], digests: [], created: timeText(written), embedded: false });
+    if (written !== undefined) found.push({ tags: [full], digests: [], created: timeText(written) });
   }
   const id = embeddedId();
   const taken = listed.has(EMBEDDED_NAME) || archives.has(archiveName(EMBEDDED_NAME) ?? "");
-  if (id !== undefined && !taken) found.push({ id, tags: [EMBEDDED_NAME], digests: [], embedded: true });
+  if (id !== undefined && !taken) {
+    found.push({ id, tags: [EMBEDDED_NAME], digests: [], ...embeddedFacts() });
+  }
   return found;
 }
 

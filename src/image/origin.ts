@@ -6,12 +6,22 @@ import { archiveName, archivePath } from "./name.ts";
 export const EMBEDDED_NAME = "docker.io/library/busybox:latest";
 const EMBEDDED = "embedded:";
 
-/** `sha256:…` of the embedded archive, put in by build.ts. */
+/** `sha256:…` of the embedded archive, the bytes of its files and its age, put in by build.ts. */
 declare const BUSYBOX_ID: string | undefined;
+declare const BUSYBOX_CONTENT: number | undefined;
+declare const BUSYBOX_CREATED: string | undefined;
 
 /** The embedded image's id; undefined in a program that was built without one. */
 export function embeddedId(): string | undefined {
   return typeof BUSYBOX_ID === "string" ? BUSYBOX_ID : undefined;
+}
+
+/** What is known of the embedded image before it is unpacked; nothing in a program that was built without one. */
+export function embeddedFacts(): { readonly size?: number; readonly created?: string } {
+  return {
+    ...(typeof BUSYBOX_CONTENT === "number" && { size: BUSYBOX_CONTENT }),
+    ...(typeof BUSYBOX_CREATED === "string" && { created: BUSYBOX_CREATED }),
+  };
 }
 
 /** What tells one state of an archive from every other without reading it. */

@@ -16,7 +16,7 @@ import { type ImageSource, installImage, nameImage, type Store } from "./install
 import { fitsPlatform, hostPlatform, type Platform, platformText, selectPlatform } from "./platform.ts";
 import { type Progress, SILENT } from "./progress.ts";
 import { readBlob } from "./read-blob.ts";
-import { canonical, type Reference, repositoryOf } from "./reference.ts";
+import { canonical, parseReference, type Reference, repositoryOf } from "./reference.ts";
 import { openRegistry, type Registry } from "./registry/client.ts";
 import { fetchBlob } from "./registry/download.ts";
 import { sweepOld, sweepOnceABoot } from "./upkeep.ts";
@@ -72,6 +72,28 @@ export async function pullImage(store: Store, reference: Reference, options: Pul
   } finally {
     installed.release();
   }
+}
+
+/**
+ * Pulls all tags of a repository, one after the other. Returns what was pulled. Throws EngineError where the registry does not
+ * tell them, or one cannot be had; those before it stay.
+ */
+export async function pullAllTags(
+  store: Store,
+  reference: Reference,
+  options: PullOptions,
+): Promise<Reference[]> {
+  const { signal } = options;
+  const registry = await openRegistry(reference.domain, signal === undefined ? {} : { signal });
+  const { domain, path } = reference;
+  const all = (await registry.tags(path)).map((tag) => ({ domain, path, tag }));
+  if (all.length === 0) throw new EngineError(`repository ${familiar(repositoryOf(reference))} has no tags`);
+  for (const one of all) {
+    // what the registry calls a tag must be one here too
+    parseReference(canonical(one));
+    await pullImage(store, one, options);
+  }
+  return all;
 }
 
 type Answer = Awaited<ReturnType<Registry["manifest"]>>;

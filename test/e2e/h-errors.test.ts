@@ -73,6 +73,7 @@ const WRONG: readonly (readonly [args: string, code: number, words: RegExp])[] =
   ["commit nosuch", 1, /No such container: nosuch/],
   ["commit nosuch image", 1, /No such container: nosuch/],
   ["rmi nosuch", 1, /No such image: nosuch/],
+  ["tag busybox sha256:abc", 1, /refusing to create an ambiguous tag/],
   ["rmi ../../etc", 1, /invalid reference format|No such image/],
   ["inspect --type image nosuch", 1, /No such image: nosuch/],
   ["completion tcsh", 125, /no completion for tcsh/],

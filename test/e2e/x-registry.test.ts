@@ -211,7 +211,7 @@ describe.skipIf(MISSING.length > 0 || SLOW)("a plain registry", () => {
     await ok("rmi", "-f", id);
   });
 
-  test("push --all-tags; what cannot be pushed", async () => {
+  test("push and pull --all-tags; what cannot be pushed", async () => {
     await ok("tag", "busybox", `${at}/every:one`);
     await ok("tag", "busybox", `${at}/every:two`);
     await ok("push", "-q", "-a", `${at}/every`);
@@ -220,6 +220,12 @@ describe.skipIf(MISSING.length > 0 || SLOW)("a plain registry", () => {
     await ok("rmi", `${at}/every:one`, `${at}/every:two`);
     await fails(1, /An image does not exist locally with the tag: .*every/, "push", `${at}/every:one`);
     await fails(1, /tag can't be used with --all-tags/, "push", "-a", `${at}/every:one`);
+    expect(await ok("pull", "-q", "-a", `${at}/every`)).toBe(`${at}/every`);
+    const pulled = await ok("images", "--format", "{{.Tag}}", `${at}/every`);
+    expect(lines(pulled).sort()).toEqual(["one", "two"]);
+    await fails(125, /repository .*never\/was not found/, "pull", "-q", "-a", `${at}/never/was`);
+    await fails(1, /tag can't be used with --all-tags/, "pull", "-a", `${at}/every:one`);
+    await ok("rmi", `${at}/every:one`, `${at}/every:two`);
   });
 
   test("what is not there, and what is no name", async () => {

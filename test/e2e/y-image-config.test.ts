@@ -62,6 +62,29 @@ describe("what an image says of its containers", () => {
     await ok("rmi", second, image);
   });
 
+  test("what it does not say is empty to a template, and there in JSON as Docker has it", async () => {
+    await ok("run", "--rm", "busybox", "true");
+    const fields = [
+      "Labels",
+      "Entrypoint",
+      "Volumes",
+      "OnBuild",
+      "ExposedPorts",
+      "Shell",
+      "User",
+      "Healthcheck",
+    ];
+    const template = fields.map((field) => `{{.Config.${field}}}`).join(" ");
+    expect(await ok("inspect", "-f", `${template} {{if .Config.Volumes}}some{{end}}`, "busybox")).toBe(
+      "map[] [] map[] [] map[] []  <nil> ",
+    );
+    const json = JSON.parse(await ok("inspect", "-f", "{{json .}}", "busybox"));
+    expect(json.Config).toMatchObject({ Entrypoint: null, Volumes: null, Labels: null, User: "" });
+    expect(json.Config).not.toHaveProperty("ExposedPorts");
+    expect(await ok("inspect", "-f", "{{.ID}}", "busybox")).toBe(json.Id);
+    expect(await mydocker(["rmi", "-f", "nosuch"])).toMatchObject({ code: 0, stdout: "" });
+  });
+
   test("a change that is none is refused before anything is done", async () => {
     const { name } = await background("busybox", "sleep", "1000");
     await fails(125, /invalid change "FROM x": FROM is none of CMD,/, "commit", "-c", "FROM x", name, "no");

@@ -60,7 +60,7 @@ describe.skipIf(!isRoot)("an image in image/", () => {
     await withStore(async ({ root, run, put, layers }) => {
       put("x", data);
       expect(findImage(root, "x")).toBeUndefined();
-      expect(listImages(root)).toMatchObject([{ tags: [X], embedded: false }]);
+      expect(listImages(root)).toMatchObject([{ tags: [X] }]);
       const image = await resolveImage(root, run, "docker.io/library/x:latest");
       const digest = new Bun.CryptoHasher("sha256").update(data).digest("hex");
       expect(image).toMatchObject({
@@ -77,9 +77,7 @@ describe.skipIf(!isRoot)("an image in image/", () => {
       const before = lstatSync(`${root}/layers/${plain}`).ino;
       expect(await resolveImage(root, run, "x")).toEqual(image);
       expect(lstatSync(`${root}/layers/${plain}`).ino).toBe(before);
-      expect(listImages(root)).toMatchObject([
-        { tags: [X], id: image.id, size: 3, created: image.created, embedded: false },
-      ]);
+      expect(listImages(root)).toMatchObject([{ tags: [X], id: image.id, size: 3, created: image.created }]);
       expect(layers()).toEqual([plain]);
     });
   });
@@ -308,9 +306,7 @@ describe.skipIf(!isRoot || !existsSync("/bin/busybox"))("the embedded busybox", 
         executable === undefined ? new Uint8Array(readFileSync(archive)) : readArchive(executable),
     }));
     await withStore(async ({ root, run, put, layers }) => {
-      expect(listImages(root)).toMatchObject([
-        { tags: ["docker.io/library/busybox:latest"], id, embedded: true },
-      ]);
+      expect(listImages(root)).toMatchObject([{ tags: ["docker.io/library/busybox:latest"], id }]);
       await expect(removeImage(root, run, "busybox", NOBODY)).rejects.toThrow("a part of this program");
       const image = await resolveImage(root, run, "busybox");
       expect(image.id).toBe(id);
@@ -358,7 +354,7 @@ describe.skipIf(!isRoot || !existsSync("/bin/busybox"))("the embedded busybox", 
       await Bun.sleep(1100);
       const b = await makeBusyboxTar(`${folder}/b`);
       expect(a).toEqual(b);
-      expect(a.size).toBe(lstatSync(`${folder}/a`).size);
+      expect(a.content).toBeGreaterThan(lstatSync("/bin/busybox").size);
       await expect(makeBusyboxTar(`${folder}/c`, "/missing")).rejects.toThrow("busybox-static");
     } finally {
       rmSync(folder, { recursive: true, force: true });

@@ -40,7 +40,8 @@ async function run(input: Parsed): Promise<number> {
   const { openStored } = await import("../../image/stored.ts");
   const [reference = ""] = input.args;
   const { root, run: runtime } = enginePaths();
-  await resolveImage(root, runtime, reference);
+  // of an archive the id is that of the archive, as in all lists
+  const { id } = await resolveImage(root, runtime, reference);
   const image = await openStored(root, reference);
   image.release();
   const human = input.has("human") ? input.bool("human") : true;
@@ -52,7 +53,6 @@ async function run(input: Parsed): Promise<number> {
     const size = step.empty_layer === true ? 0 : (sizes.shift() ?? 0);
     const created = Date.parse(step.created ?? "");
     const by = harmless((step.created_by ?? "").replaceAll("\t", " "));
-    const id = image.id;
     return {
       ID: i > 0 ? "<missing>" : whole ? id : id.replace("sha256:", "").slice(0, 12),
       CreatedAt: Number.isNaN(created) ? "" : human ? localTime(created) : (step.created ?? ""),

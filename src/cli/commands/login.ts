@@ -36,6 +36,7 @@ async function run(input: Parsed): Promise<number> {
   if (input.has("password"))
     print(2, "WARNING! Using --password via the CLI is insecure. Use --password-stdin.\n");
   const username = input.text("username") || (await askFor("Username: ", true));
+  if (username === "") throw new EngineError("Non-null Username Required", 1);
   const password = fromStdin
     ? readPassword()
     : (input.text("password") ?? (await askFor("Password: ", false)));

@@ -2,6 +2,7 @@ import { imageStore } from "../../container/images.ts";
 import { print } from "../../linux/process.ts";
 import type { Command, Parsed } from "../command.ts";
 import { enginePaths } from "../engine.ts";
+import { UsageError } from "../errors.ts";
 import { interruptible } from "../interrupt.ts";
 
 /** `pull`: an image from its registry. */
@@ -10,6 +11,7 @@ export const command: Command = {
   summary: "Download an image from a registry",
   usage: "[OPTIONS] NAME[:TAG|@DIGEST]",
   flags: [
+    { name: "all-tags", short: "a", kind: "bool", help: "All tags of the repository" },
     { name: "platform", kind: "string", value: "OS/ARCH", help: "Of an image for several the one for this" },
     { name: "quiet", short: "q", kind: "bool", help: "No progress" },
   ],
@@ -21,7 +23,12 @@ export const command: Command = {
 };
 
 async function run(input: Parsed): Promise<number> {
-  const [{ pullImage }, { canonical, parseReference }, { platformOf }, { openProgress }] = await Promise.all([
+  const [
+    { pullAllTags, pullImage },
+    { canonical, parseReference, repositoryOf },
+    { platformOf },
+    { openProgress },
+  ] = await Promise.all([
     import("../../image/pull.ts"),
     import("../../image/reference.ts"),
     import("../platform.ts"),
@@ -29,19 +36,20 @@ async function run(input: Parsed): Promise<number> {
   ]);
   const [text = ""] = input.args;
   const reference = parseReference(text);
+  const hasTag = /:[^/]*$/.test(text) || reference.digest !== undefined;
+  const all = input.bool("all-tags");
+  if (all && hasTag) throw new UsageError("tag can't be used with --all-tags/-a", 1);
   const progress = openProgress({ fd: 1, quiet: input.bool("quiet"), kind: "pull" });
-  if (!/:[^/]*$/.test(text) && reference.digest === undefined) progress.line("Using default tag: latest");
+  if (!hasTag && !all) progress.line("Using default tag: latest");
   try {
-    await interruptible((signal) =>
-      pullImage(imageStore(enginePaths()), reference, {
-        ...platformOf(input.text("platform")),
-        progress,
-        signal,
-      }),
-    );
+    await interruptible<unknown>((signal) => {
+      const options = { ...platformOf(input.text("platform")), progress, signal };
+      const store = imageStore(enginePaths());
+      return all ? pullAllTags(store, reference, options) : pullImage(store, reference, options);
+    });
   } finally {
     progress.end();
   }
-  print(1, `${canonical(reference)}\n`);
+  print(1, `${all ? repositoryOf(reference) : canonical(reference)}\n`);
   return 0;
 }

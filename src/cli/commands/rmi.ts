@@ -28,8 +28,10 @@ async function run(input: Parsed): Promise<number> {
       const said = await removeImage(paths.root, paths.run, name, imageUse(paths, input.bool("force")));
       print(1, said.map((line) => `${line}\n`).join(""));
     } catch (error) {
-      failed = 1;
-      print(2, `mydocker: ${describeError(error).message}\n`);
+      const { message } = describeError(error);
+      // as Docker: what is not there is no failure of `rmi -f`
+      if (!(input.bool("force") && message.startsWith("No such image"))) failed = 1;
+      print(2, `mydocker: ${message}\n`);
     }
   }
   return failed;

@@ -8,6 +8,7 @@ import { TIMING, type Timing } from "./retry.ts";
 import { type Blob, type BlobSource, openSource } from "./source.ts";
 import { type Asked, accepted, pulling, pushing, wholeName } from "./subject.ts";
 import { type Surroundings, surroundings } from "./surroundings.ts";
+import { listTags } from "./tags.ts";
 import type { Settings } from "./transport.ts";
 import { type UploadBlob, upload } from "./upload.ts";
 
@@ -40,6 +41,8 @@ export interface Registry {
   ): Promise<{ bytes: Uint8Array; mediaType: string; digest: string }>;
   /** The digest that a tag has now, or undefined where there is no such manifest. */
   hasManifest(repository: string, reference: string): Promise<string | undefined>;
+  /** All tags of a repository. */
+  tags(repository: string): Promise<string[]>;
   /** Whether the registry itself, not a mirror, has a blob. */
   hasBlob(repository: string, digest: string): Promise<boolean>;
   /** A blob's bytes from `offset` on; what `fetchBlob` is made of. */
@@ -128,6 +131,12 @@ class Client implements Registry {
       if (error instanceof RegistryError && error.status === 404) return undefined;
       throw error;
     }
+  }
+
+  tags(repository: string): Promise<string[]> {
+    return this.mirrors.first(repository, "", (site) =>
+      listTags(site, { ...this.#asked(site, repository, "pull"), what: "tags" }),
+    );
   }
 
   async hasBlob(repository: string, digest: string): Promise<boolean> {

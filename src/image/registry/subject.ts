@@ -24,7 +24,7 @@ export interface Asked {
   readonly login: string;
   readonly repository: string;
   readonly verb: "pull" | "push";
-  readonly what: "manifest" | "blob";
+  readonly what: "manifest" | "blob" | "tags";
   /** The tag or digest. */
   readonly reference?: string;
 }
@@ -46,6 +46,7 @@ export function refusal(asked: Asked, status: number, body: string, wait?: numbe
     if (asked.verb === "push") return fail(`push access denied for ${name}: ${rest}`);
     return fail(`pull access denied for ${name}, repository does not exist or may require login: ${rest}`);
   }
+  if (status === 404 && asked.what === "tags") return fail(`repository ${name} not found: ${said}`);
   if (status === 404 && asked.what === "manifest" && asked.verb === "pull")
     return fail(`manifest for ${wholeName(asked)} not found: ${words === "" ? "manifest unknown" : words}`);
   const cannot = `cannot ${asked.verb} ${asked.what === "blob" ? "blob of " : ""}${wholeName(asked)}`;
