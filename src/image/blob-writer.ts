@@ -14,6 +14,7 @@ import {
   unlinkIfAny,
   writeAll,
 } from "../linux/file.ts";
+import { isHole } from "../linux/holes.ts";
 import { fstat, isStillAt } from "../linux/stat.ts";
 import { blobPath, blobsPath } from "./blobs.ts";
 import { digestOf } from "./document.ts";
@@ -66,7 +67,9 @@ export class BlobWriter {
   }
 
   write(piece: Uint8Array): void {
-    writeAll(this.fd, piece);
+    // appended to: a hole is there as soon as the file is that much larger
+    if (isHole(piece)) truncate(this.fd, this.#offset + piece.length);
+    else writeAll(this.fd, piece);
     this.#hash.update(piece);
     this.#offset += piece.length;
   }
@@ -122,7 +125,7 @@ export function newBlob(root: string): BlobWriter {
   makeBlobFolders(root);
   for (;;) {
     const path = `${partialPath(root)}/.new-${crypto.randomUUID()}`;
-    const fd = open(path, O.RDWR | O.CREAT | O.EXCL | O.NOFOLLOW, 0o600);
+    const fd = open(path, O.RDWR | O.CREAT | O.EXCL | O.APPEND | O.NOFOLLOW, 0o600);
     // a sweeper may have been quicker than the lock
     if (lock(fd, false) && isStillAt(fd, path)) return new BlobWriter(root, path, fd);
     close(fd);

@@ -212,7 +212,7 @@ describe.skipIf(!isRoot)("an image in image/", () => {
         mkdirSync(`${root}/image`);
         writeFileSync(
           `${root}/image/x.tar`,
-          Bun.gzipSync(new Uint8Array(tarOf({ name: "big", data: new Uint8Array(8 << 20) }))),
+          Bun.gzipSync(new Uint8Array(tarOf({ name: "big", data: Buffer.alloc(8 << 20, "full") }))),
         );
         await expect(resolveImage(root, run, "x")).rejects.toThrow(
           "cannot unpack image x: no space left on device",

@@ -1,5 +1,5 @@
 import { type ExtractEvents, extract } from "tar-stream";
-import { writeAll } from "../../linux/file.ts";
+import { HoleWriter } from "../../linux/holes.ts";
 import { ArchiveError, named } from "./archive-error.ts";
 import { deviceOf, type Entry, metadataOf } from "./entry.ts";
 import { Frames } from "./frames.ts";
@@ -191,11 +191,11 @@ export class Reader {
 
   #file(path: string, { sparse }: Entry, meta: Metadata): Sink {
     const fd = this.writer.beginFile(path, meta);
-    const content = sparse === undefined ? undefined : new SparseContent(fd, sparse);
+    const content = sparse === undefined ? new HoleWriter(fd) : new SparseContent(fd, sparse);
     return {
-      write: (data) => (content === undefined ? writeAll(fd, data) : content.write(data)),
+      write: (data) => content.write(data),
       end: () => {
-        content?.end();
+        content.end();
         this.writer.endFile();
       },
     };
