@@ -1,4 +1,3 @@
-import { availableParallelism } from "node:os";
 import { isErrno } from "../linux/errno.ts";
 import { EngineError } from "../linux/errors.ts";
 import { close, O, open } from "../linux/file.ts";
@@ -15,7 +14,7 @@ import { ArchiveError } from "./tar/archive-error.ts";
 import { settleLayer } from "./tar/settle.ts";
 import { dropTemporary, type Temporary } from "./temporary.ts";
 import { contentSize } from "./tree-size.ts";
-import { isBuilt, unpackHere, unpackInChild } from "./unpack-job.ts";
+import { Unpackers } from "./unpackers.ts";
 
 /** Where images are kept, and who must not lose any. */
 export interface Store {
@@ -58,7 +57,6 @@ export interface Installed {
 
 /** Docker's number of downloads at a time. */
 const DOWNLOADS = 3;
-const MOST_UNPACKERS = 8;
 
 /**
  * Brings an image into the store: its layers' blobs by `bring`, each unpacked unless it is there. Layers are brought and
@@ -130,7 +128,7 @@ class Work {
   readonly #held: number[] = [];
   readonly #abort = new AbortController();
   readonly #downloads = new Slots(DOWNLOADS);
-  readonly #unpackers = new Slots(Math.min(availableParallelism(), MOST_UNPACKERS));
+  readonly #unpackers = new Unpackers(this.#abort.signal);
 
   constructor(
     readonly root: string,
@@ -160,9 +158,8 @@ class Work {
     const done: Promise<Layer>[] = [];
     try {
       this.outer?.throwIfAborted();
-      const alone = names.length === 1;
       for (const [i, descriptor] of layers.entries()) {
-        const wanted = { descriptor, name: names[i] ?? "", diffId: diffIds[i] ?? "", alone };
+        const wanted = { descriptor, name: names[i] ?? "", diffId: diffIds[i] ?? "" };
         const one = this.#layer(wanted, done[i - 1]);
         // the first that fails stops the others
         one.catch((error: unknown) => this.#abort.abort(error));
@@ -173,6 +170,7 @@ class Work {
       const sizes = settled.map((each) => (each.status === "fulfilled" ? each.value.size : 0));
       return { names, sizes };
     } finally {
+      this.#unpackers.end();
       this.outer?.removeEventListener("abort", stop);
     }
   }
@@ -201,18 +199,15 @@ class Work {
   }
 
   async #unpack(
-    { descriptor, name, diffId, alone }: Wanted,
+    { descriptor, name, diffId }: Wanted,
     blob: number,
     place: Temporary,
     below: Promise<Layer> | undefined,
   ): Promise<Layer> {
     try {
-      const result = await this.#unpackers.run(() => {
-        this.progress.layer(descriptor.digest, "extracting");
-        return alone || !isBuilt()
-          ? unpackHere(blob, place.fd, this.#abort.signal)
-          : unpackInChild(blob, place.fd, this.#abort.signal);
-      });
+      const result = await this.#unpackers.unpack(blob, place.fd, () =>
+        this.progress.layer(descriptor.digest, "extracting"),
+      );
       this.#abort.signal.throwIfAborted();
       if (result.diffId !== diffId)
         throw new ArchiveError(
@@ -236,8 +231,6 @@ interface Wanted {
   readonly descriptor: Descriptor;
   readonly name: string;
   readonly diffId: string;
-  /** Whether the image has no other. */
-  readonly alone: boolean;
 }
 
 /** A layer that is in the store. */

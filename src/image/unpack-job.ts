@@ -1,8 +1,4 @@
-import { SysError } from "../linux/errno.ts";
-import { EngineError } from "../linux/errors.ts";
 import { compileFor } from "./compiled.ts";
-import { embeddedId } from "./origin.ts";
-import { ArchiveError } from "./tar/archive-error.ts";
 
 /** What unpacking a layer found out; it goes as JSON from one process to another, so names are byte strings. */
 export interface LayerUnpacked {
@@ -14,17 +10,6 @@ export interface LayerUnpacked {
   readonly implicit: readonly string[];
   readonly whiteouts: readonly string[];
 }
-
-interface Failure {
-  readonly error: string;
-  readonly isArchive: boolean;
-  /** Of a system call that failed through no fault of the archive's, as on a full disk. */
-  readonly call?: { readonly syscall: string; readonly detail: string; readonly errno: number };
-}
-
-/** The descriptors under which a process that unpacks has the stored layer and the folder. */
-export const JOB_LAYER = 3;
-export const JOB_FOLDER = 4;
 
 /** Files of so many bytes that unpack to more than the ratio are taken for bombs; gzip cannot do more than 1032:1. */
 const ALWAYS_ALLOWED = 16 * 2 ** 30;
@@ -58,53 +43,4 @@ export async function unpackHere(
   });
   const { size, implicit, whiteouts } = result;
   return { size, implicit, whiteouts, diffId: `sha256:${source.diffId()}` };
-}
-
-/** The same in a process of its own, so that layers are unpacked on several CPUs. It ends with us. */
-export async function unpackInChild(
-  layer: number,
-  folder: number,
-  signal: AbortSignal,
-): Promise<LayerUnpacked> {
-  const child = Bun.spawn(["/proc/self/exe", "__unpack", String(process.pid)], {
-    // by the open descriptions the locks are shared: nobody takes the folder while the child lives
-    stdio: ["ignore", "pipe", "inherit", layer, folder],
-    env: { ...process.env },
-    signal,
-    killSignal: "SIGKILL",
-  });
-  const text = await new Response(child.stdout).text();
-  const code = await child.exited;
-  signal.throwIfAborted();
-  if (code !== 0 || text === "")
-    throw new EngineError(`the process that unpacked a layer was killed (${code})`);
-  const answer = JSON.parse(text) as LayerUnpacked | Failure;
-  if (!("error" in answer)) return answer;
-  if (answer.call !== undefined)
-    throw new SysError(answer.call.syscall, answer.call.detail, answer.call.errno);
-  throw answer.isArchive ? new ArchiveError(answer.error) : new EngineError(answer.error);
-}
-
-/** What such a process does; returns what it prints. */
-export async function answerJob(): Promise<string> {
-  try {
-    return JSON.stringify(await unpackHere(JOB_LAYER, JOB_FOLDER));
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    const failure: Failure = {
-      error: message,
-      isArchive: error instanceof ArchiveError,
-      ...(error instanceof SysError && { call: callOf(error) }),
-    };
-    return JSON.stringify(failure);
-  }
-}
-
-function callOf({ syscall, detail, errno }: SysError): NonNullable<Failure["call"]> {
-  return { syscall, detail, errno };
-}
-
-/** Whether this is the built program, which can start itself as another process. */
-export function isBuilt(): boolean {
-  return embeddedId() !== undefined;
 }

@@ -102,6 +102,7 @@ export const SYS = {
   getdents64: arm64 ? 61 : 217,
   prlimit64: arm64 ? 261 : 302,
   sendmsg: arm64 ? 211 : 46,
+  recvmsg: arm64 ? 212 : 47,
   memfd_create: arm64 ? 279 : 319,
   statx: arm64 ? 291 : 332,
   renameat2: arm64 ? 276 : 316,

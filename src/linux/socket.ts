@@ -39,19 +39,49 @@ export function send(fd: number, message: Uint8Array): boolean {
 const SOL_SOCKET = 1;
 const SCM_RIGHTS = 1;
 
-/** sendmsg(2) with descriptors, which the receiver gets copies of (unix(7), "SCM_RIGHTS"); false where the other end is gone. */
-export function sendWithFds(fd: number, message: Uint8Array, fds: readonly number[]): boolean {
-  // struct cmsghdr: its length (8 bytes), level, type; then the descriptors
+const MSG_CMSG_CLOEXEC = 0x40000000;
+
+/** struct cmsghdr with room for so many descriptors: its length (8 bytes), level, type; then the descriptors. */
+function controlOf(fds: readonly number[]): Uint32Array {
   const control = new Uint32Array(4 + fds.length + (fds.length % 2));
   control.set([16 + 4 * fds.length, 0, SOL_SOCKET, SCM_RIGHTS, ...fds]);
+  return control;
+}
+
+/** struct msghdr: no name; one iovec; the control data; no flags. All of it must be held on to until the call. */
+function headerOf(iovec: BigUint64Array, control: Uint32Array): BigUint64Array {
+  const data = [BigInt(address(control)), BigInt(control.byteLength)];
+  return new BigUint64Array([0n, 0n, BigInt(address(iovec)), 1n, ...data, 0n]);
+}
+
+/** sendmsg(2) with descriptors, which the receiver gets copies of (unix(7), "SCM_RIGHTS"); false where the other end is gone. */
+export function sendWithFds(fd: number, message: Uint8Array, fds: readonly number[]): boolean {
+  const control = controlOf(fds);
   const iovec = new BigUint64Array([BigInt(address(message)), BigInt(message.length)]);
-  // struct msghdr: no name; one iovec; the control data; no flags
-  const header = new BigUint64Array([0n, 0n, BigInt(address(iovec)), 1n, BigInt(address(control)), 0n, 0n]);
-  header[5] = BigInt(control.byteLength);
-  const sent = syscall(SYS.sendmsg, fd, header, MSG_NOSIGNAL);
+  const sent = syscall(SYS.sendmsg, fd, headerOf(iovec, control), MSG_NOSIGNAL);
   if (sent < 0 && ["EPIPE", "ECONNRESET"].includes(errnoName(errno()))) return false;
   check(sent, "sendmsg", `fd ${fd}`);
   return true;
+}
+
+/**
+ * recvmsg(2) of a message with exactly `count` descriptors, which are the caller's to close (they are not inherited); waits for
+ * it. Undefined where the other end is closed.
+ */
+export function receiveFds(fd: number, count: number): number[] | undefined {
+  const control = controlOf(Array.from({ length: count }, () => -1));
+  const message = new Uint8Array(1);
+  const iovec = new BigUint64Array([BigInt(address(message)), BigInt(message.length)]);
+  for (;;) {
+    const header = headerOf(iovec, control);
+    const got = syscall(SYS.recvmsg, fd, header, MSG_CMSG_CLOEXEC);
+    if (got === 0) return undefined;
+    const code = got < 0 ? errnoName(errno()) : "";
+    if (code === "ECONNRESET") return undefined;
+    if (code === "EINTR") continue;
+    check(got, "recvmsg", `fd ${fd}`);
+    return [...control.subarray(4, 4 + count)];
+  }
 }
 
 /** recv(2); the number of bytes, 0 where the other end is closed, undefined where `wait` is false and there is none. */

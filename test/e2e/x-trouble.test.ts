@@ -2,6 +2,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import {
+  closeSync,
   existsSync,
   openSync,
   readdirSync,
@@ -10,6 +11,7 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
+import { messagePair, sendWithFds } from "../../src/linux/socket.ts";
 import {
   BINARY,
   ENV,
@@ -359,10 +361,14 @@ describe.skipIf(MISSING.length > 0 || SLOW)("a registry behind a bad way", () =>
     writeFileSync(layer, await fileTar("f", "f\n"));
     const folder = scratch();
     const unpack = async (parent: number): Promise<[number, string[]]> => {
+      const [ours, theirs] = messagePair();
       const child = Bun.spawn([BINARY, "__unpack", String(parent)], {
         env: ENV,
-        stdio: ["ignore", "pipe", "inherit", openSync(layer, "r"), openSync(folder, "r")],
+        stdio: ["ignore", "pipe", "inherit", theirs],
       });
+      sendWithFds(ours, new Uint8Array(1), [openSync(layer, "r"), openSync(folder, "r")]);
+      closeSync(ours);
+      closeSync(theirs);
       await new Response(child.stdout).text();
       return [await child.exited, readdirSync(folder)];
     };

@@ -1,10 +1,8 @@
-import { answerJob } from "../../image/unpack-job.ts";
-import { dieWithParent, print } from "../../linux/process.ts";
+import { answerOrders } from "../../image/unpack-helper.ts";
+import { dieWithParent } from "../../linux/process.ts";
 import type { Command } from "../command.ts";
 
-/**
- * A process that unpacks one layer for the pull or load of that pid: the layer and the folder are descriptors it was given.
- */
+/** A process that unpacks layers for the pull or load of that pid: see image/unpack-helper.ts. */
 export const command: Command = {
   name: "__unpack",
   summary: "",
@@ -15,7 +13,7 @@ export const command: Command = {
   run: async ({ args }) => {
     // killed before we could ask for the signal: nobody wants the layer
     if (!dieWithParent(Number(args[0]))) return 1;
-    print(1, await answerJob());
+    await answerOrders();
     return 0;
   },
 };
