@@ -1,7 +1,7 @@
 import { isErrno } from "../linux/errno.ts";
 import { close, lock, O, open, rename, unlinkIfAny } from "../linux/file.ts";
 import { listFolder } from "../linux/folder.ts";
-import { isStillAt, lstatIfAny } from "../linux/stat.ts";
+import { fstat, isRegular, isStillAt, lstatIfAny } from "../linux/stat.ts";
 import { partialPath } from "./blob-writer.ts";
 import { blobPath, blobsPath } from "./blobs.ts";
 import type { ImageEntry } from "./index-file.ts";
@@ -63,7 +63,8 @@ function takeLayers(root: string, used: ReadonlySet<string>, extent: Extent): Sw
     if (name.startsWith(TEMPORARY) || used.has(name)) continue;
     const layer = `${layersPath(root)}/${name}`;
     if (extent === "old" && isYoung(layer)) continue;
-    const fd = open(layer, O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
+    const fd = openIfFits(layer, O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
+    if (fd === undefined) continue;
     // locked before it has a temporary name, or it would be taken for a stale one
     if (!lock(fd, false)) {
       close(fd);
@@ -95,16 +96,21 @@ function takePartials(root: string, extent: Extent): void {
 
 /** Removes a file, unless somebody holds it, or has given it another name by now. */
 function removeUnheld(path: string): boolean {
-  let fd: number;
+  const fd = openIfFits(path, O.RDONLY | O.NOFOLLOW | O.NONBLOCK);
+  if (fd === undefined) return false;
   try {
-    fd = open(path, O.RDONLY | O.NOFOLLOW);
-  } catch (error) {
-    if (isErrno(error, "ENOENT")) return false;
-    throw error;
-  }
-  try {
-    return lock(fd, false) && isStillAt(fd, path) && unlinkIfAny(path);
+    return isRegular(fstat(fd)) && lock(fd, false) && isStillAt(fd, path) && unlinkIfAny(path);
   } finally {
     close(fd);
+  }
+}
+
+/** Opens what the store itself has made; undefined for what is gone by now, as who wrote it is done, or is not of its kind. */
+function openIfFits(path: string, flags: number): number | undefined {
+  try {
+    return open(path, flags);
+  } catch (error) {
+    if (isErrno(error, "ENOENT", "ENOTDIR", "ELOOP", "ENXIO")) return undefined;
+    throw error;
   }
 }
