@@ -17,6 +17,8 @@ const MOST_SMALL = 48 << 20;
 /** Of the others each takes a descriptor. */
 const MOST_LARGE = 800;
 const MOST_LINKS = 8;
+/** Bytes that are no file's, as behind the end of the archive. */
+const MOST_BEHIND = 256 << 20;
 
 /**
  * The files of an archive that is read once from its beginning to its end, be it from a pipe: each becomes a blob of the
@@ -53,6 +55,8 @@ class Spool implements ArchiveFiles {
   /** Links, with which older Dockers save layers that several images share. */
   readonly #links = new Map<string, string>();
   #bytes = 0;
+  /** How much has come since the last piece of a file. */
+  #idle = 0;
 
   constructor(readonly root: string) {}
 
@@ -62,6 +66,9 @@ class Spool implements ArchiveFiles {
     const feed = async (): Promise<void> => {
       for await (const piece of abortable(source.pieces, signal)) {
         if (reader.destroyed) return;
+        this.#idle += piece.length;
+        if (this.#idle > MOST_BEHIND)
+          throw new ArchiveError("there is no end to what stands behind its files");
         if (!reader.write(piece)) await settled(reader, ["drain", "close"]);
       }
       reader.end(undefined);
@@ -78,6 +85,7 @@ class Spool implements ArchiveFiles {
 
   async #member(header: Header, content: AsyncIterable<Uint8Array>): Promise<void> {
     const { name, type, linkname, size = 0 } = header;
+    this.#idle = 0;
     const key = plainName(name);
     if (this.#small.size + this.#links.size + this.#large.size >= MOST_MEMBERS)
       throw notImage("it has too many members");
@@ -105,7 +113,10 @@ class Spool implements ArchiveFiles {
     if (this.#large.size >= MOST_LARGE) throw notImage("it has too many large files");
     const writer = newBlob(this.root);
     try {
-      for await (const piece of content) writer.write(piece);
+      for await (const piece of content) {
+        this.#idle = 0;
+        writer.write(piece);
+      }
       if (writer.offset !== size) throw new ArchiveError("it is cut short");
       const blob = writer.finish();
       const before = this.#large.get(key);
