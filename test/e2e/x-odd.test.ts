@@ -71,7 +71,7 @@ describe.skipIf(MISSING.length > 0 || SLOW)("an image", () => {
 
   test("of Docker's own media types, as skopeo converts it; schema 1 is refused", async () => {
     const made = makeImage([base, await fileTar("v", "docker\n")]);
-    const layout = layoutOf({ v1: made });
+    const layout = layoutOf(scratch(), { v1: made });
     const copy = (format: string): number =>
       Bun.spawnSync([
         "skopeo",
@@ -130,8 +130,22 @@ describe.skipIf(MISSING.length > 0 || SLOW)("an image", () => {
     const text = { schemaVersion: 2, config: descriptor(document), layers: [descriptor(layer)] };
     const name = await put("bare", text, TYPES.manifest, [document, layer]);
     expect(await ok("run", "-q", "--rm", name, "echo", "in")).toBe("in");
-    await fails(125, /[Nn]o command specified/, "run", "--rm", name);
-    expect(await ok("inspect", "-f", "{{json .Config.Cmd}} {{.Size}}", name)).toMatch(/^null [0-9]+$/);
+    await fails(125, /no command was given, and the image names none/, "run", "--rm", name);
+    const asked = [
+      "Cmd",
+      "Entrypoint",
+      "Labels",
+      "Volumes",
+      "ExposedPorts",
+      "Healthcheck",
+      "Shell",
+      "OnBuild",
+    ];
+    for (const field of asked)
+      expect(await ok("inspect", "-f", `{{json .Config.${field}}}`, name)).toBe("null");
+    expect(
+      await ok("inspect", "-f", "{{.Config.User}}|{{.Config.WorkingDir}}|{{.Config.StopSignal}}", name),
+    ).toBe("||");
     expect(await ok("history", "-q", name)).toBe("");
     expect(await ok("images", "--format", "{{.CreatedSince}}", name)).toMatch(/ago|N\/A/);
   });
@@ -225,8 +239,6 @@ describe.skipIf(MISSING.length > 0 || SLOW)("an image", () => {
   test("to a reader who goes away: one line, and the engine is as it was", async () => {
     await putImage(registry.domain, "left", makeImage([base]));
     await ok("pull", "-q", `${at}/left`);
-    const save = await shell(`$0 save ${at}/left 2>&1 >&3 3>&- | cat; exit 0`);
-    expect(save.code).toBe(0);
     for (const command of [`save ${at}/left`, "save busybox"]) {
       const left = await shell(`{ $0 ${command}; echo $? >&2; } | head -c 1000 >/dev/null`);
       expect(left.stderr).toMatch(/^(mydocker: [^\n]*(EPIPE|closed|broken)[^\n]*\n)?[0-9]+\n$/i);
