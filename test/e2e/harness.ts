@@ -2,7 +2,7 @@
  * Runs the built executable as a user does, on folders of its own, and looks at the kernel's view of the result.
  * $MYDOCKER names another executable; MYDOCKER_VM=1 says that this is the virtual machine.
  */
-import { afterAll, afterEach, expect, test } from "bun:test";
+import { afterAll, afterEach, describe, expect, test } from "bun:test";
 import { mkdirSync, rmSync } from "node:fs";
 import { leftovers } from "./leftovers.ts";
 import { BINARY, ENV, ROOT, RUN } from "./place.ts";
@@ -128,6 +128,12 @@ export function testWhere(able: boolean, reason: string, name: string, body: () 
     process.stderr.write(`skipped: ${name}: ${reason}\n`);
     test.skip(name, body);
   }
+}
+
+/** The same for a group of tests. */
+export function describeWhere(able: boolean, reason: string, name: string, body: () => void): void {
+  if (able) describe(name, body);
+  else testWhere(false, reason, name, () => Promise.resolve());
 }
 
 const scratches: string[] = [];

@@ -2,12 +2,17 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { makeAuthority } from "../image/registry/authority.ts";
-import { until } from "./harness.ts";
+import { describeWhere, SLOW, until } from "./harness.ts";
 
-/** What the tests of registries need besides the engine; in the virtual machine they would take too long. */
-export const MISSING = ["docker-registry", "htpasswd", "openssl", "skopeo", "umoci"].filter(
+const MISSING = ["docker-registry", "htpasswd", "openssl", "skopeo", "umoci"].filter(
   (name) => !Bun.which(name),
 );
+
+/** A group of tests that needs registries, skopeo or umoci; in the virtual machine they would take too long. */
+export function describeWithRegistry(name: string, body: () => void): void {
+  const reason = SLOW ? "it would take too long here" : `${MISSING.join(", ")} not installed`;
+  describeWhere(MISSING.length === 0 && !SLOW, reason, name, body);
+}
 
 export interface Registry {
   /** With its port, as users name it. */

@@ -1,8 +1,8 @@
 /** Images of odd but legal kinds, and some that are none, from Debian's docker-registry. */
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { readdirSync } from "node:fs";
-import { fails, mydocker, ok, ROOT, SLOW, scratch, shell, suite } from "./harness.ts";
+import { fails, mydocker, ok, ROOT, scratch, shell, suite } from "./harness.ts";
 import {
   baseTar,
   descriptor,
@@ -18,11 +18,11 @@ import {
   putManifest,
   TYPES,
 } from "./made-images.ts";
-import { MISSING, type Registry, startProxy, startRegistry, type Way } from "./registry.ts";
+import { describeWithRegistry, type Registry, startProxy, startRegistry, type Way } from "./registry.ts";
 
 suite();
 
-describe.skipIf(MISSING.length > 0 || SLOW)("an image", () => {
+describeWithRegistry("an image", () => {
   let registry: Registry;
   let way: Way;
   let base: Buffer;

@@ -1,5 +1,5 @@
 /** Images against skopeo, umoci and podman: what we unpack against what umoci does, archives there and back. */
-import { describe, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import {
@@ -9,7 +9,6 @@ import {
   mydocker,
   ok,
   ROOT,
-  SLOW,
   scratch,
   shell,
   start,
@@ -19,7 +18,7 @@ import {
   until,
 } from "./harness.ts";
 import { baseTar, fileTar, layoutOf, makeImage, tarOf } from "./made-images.ts";
-import { MISSING } from "./registry.ts";
+import { describeWithRegistry } from "./registry.ts";
 
 suite();
 
@@ -124,7 +123,7 @@ async function hardLayers(): Promise<Buffer[]> {
 
 const IDS = ["--format", "{{.Repository}}:{{.Tag}} {{.ID}}", "--no-trunc"];
 
-describe.skipIf(MISSING.length > 0 || SLOW)("an image of skopeo's and umoci's", () => {
+describeWithRegistry("an image of skopeo's and umoci's", () => {
   test("looks in a container as umoci unpacks it, file by file", async () => {
     const made = makeImage(await hardLayers(), { Cmd: ["sleep", "1000"] });
     const layout = layoutOf(scratch(), { "hard:v1": made });

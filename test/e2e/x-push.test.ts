@@ -1,15 +1,22 @@
 /** Pushes over a way that cuts and refuses. */
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
-import { fails, ok, SLOW, scratch, start, suite, until } from "./harness.ts";
+import { fails, ok, scratch, start, suite, until } from "./harness.ts";
 import { baseTar, fileTar, layoutOf, makeImage } from "./made-images.ts";
-import { type Fault, MISSING, type Registry, startProxy, startRegistry, type Way } from "./registry.ts";
+import {
+  describeWithRegistry,
+  type Fault,
+  type Registry,
+  startProxy,
+  startRegistry,
+  type Way,
+} from "./registry.ts";
 
 suite();
 
 const MB = 1 << 20;
 
-describe.skipIf(MISSING.length > 0 || SLOW)("a push over a bad way", () => {
+describeWithRegistry("a push over a bad way", () => {
   let registry: Registry;
   let proxy: Way;
   beforeAll(async () => {

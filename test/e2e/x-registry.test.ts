@@ -1,7 +1,7 @@
 /** Pulls and pushes against Debian's docker-registry. */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { background, fails, mydocker, ok, type Result, ROOT, SLOW, scratch, suite } from "./harness.ts";
+import { background, fails, mydocker, ok, type Result, ROOT, scratch, suite } from "./harness.ts";
 import {
   baseTar,
   descriptor,
@@ -15,7 +15,7 @@ import {
   putManifest,
   TYPES,
 } from "./made-images.ts";
-import { MISSING, type Registry, startRegistry } from "./registry.ts";
+import { describeWithRegistry, type Registry, startRegistry } from "./registry.ts";
 
 suite();
 
@@ -25,7 +25,7 @@ const partials = (): string[] =>
   existsSync(`${ROOT}/blobs/partial`) ? readdirSync(`${ROOT}/blobs/partial`) : [];
 const layers = (): string[] => (existsSync(`${ROOT}/layers`) ? readdirSync(`${ROOT}/layers`) : []);
 
-describe.skipIf(MISSING.length > 0 || SLOW)("a plain registry", () => {
+describeWithRegistry("a plain registry", () => {
   let registry: Registry;
   let at: string;
   let base: Buffer;
@@ -247,7 +247,7 @@ describe.skipIf(MISSING.length > 0 || SLOW)("a plain registry", () => {
   });
 });
 
-describe.skipIf(MISSING.length > 0 || SLOW)("a registry with passwords", () => {
+describeWithRegistry("a registry with passwords", () => {
   let registry: Registry;
   let home: string;
   let run: (args: string[], stdin?: string) => Promise<Result>;
@@ -333,7 +333,7 @@ describe.skipIf(MISSING.length > 0 || SLOW)("a registry with passwords", () => {
   });
 });
 
-describe.skipIf(MISSING.length > 0 || SLOW)("a registry by TLS", () => {
+describeWithRegistry("a registry by TLS", () => {
   test("with a CA in certs.d it has to be of that one", async () => {
     const registry = await startRegistry(scratch(), "tls");
     try {

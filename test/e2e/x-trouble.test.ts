@@ -1,5 +1,5 @@
 /** Pulls over a way that cuts, stalls, corrupts and refuses, pulls that are killed, and many at once. */
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import {
   closeSync,
@@ -21,7 +21,6 @@ import {
   quietly,
   type Result,
   ROOT,
-  SLOW,
   scratch,
   start,
   suite,
@@ -40,7 +39,7 @@ import {
   putManifest,
   TYPES,
 } from "./made-images.ts";
-import { MISSING, type Registry, startProxy, startRegistry, type Way } from "./registry.ts";
+import { describeWithRegistry, type Registry, startProxy, startRegistry, type Way } from "./registry.ts";
 
 suite();
 
@@ -62,7 +61,7 @@ function locks(pid: number, path: string): boolean {
   );
 }
 
-describe.skipIf(MISSING.length > 0 || SLOW)("a registry behind a bad way", () => {
+describeWithRegistry("a registry behind a bad way", () => {
   let registry: Registry;
   let proxy: Way;
   let base: Buffer;
