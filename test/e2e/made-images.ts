@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { type Pack, pack } from "tar-stream";
+import { scratch } from "./harness.ts";
 
 export const TYPES = {
   manifest: "application/vnd.oci.image.manifest.v1+json",
@@ -148,4 +149,20 @@ export async function putImage(domain: string, name: string, made: Made): Promis
   for (const one of [made.config, ...made.layers]) await putBlob(domain, repository, one);
   await putManifest(domain, repository, tag, made.manifest);
   return made.manifest.digest;
+}
+
+/** An OCI layout in a new folder, with images by their tags. */
+export function layoutOf(images: Readonly<Record<string, Made>>): string {
+  const folder = scratch();
+  mkdirSync(`${folder}/blobs/sha256`, { recursive: true });
+  for (const { config, layers, manifest } of Object.values(images))
+    for (const { digest, bytes } of [config, manifest, ...layers])
+      writeFileSync(`${folder}/blobs/sha256/${digest.slice(7)}`, bytes);
+  const manifests = Object.entries(images).map(([tag, { manifest }]) => ({
+    ...descriptor(manifest),
+    annotations: { "org.opencontainers.image.ref.name": tag },
+  }));
+  writeFileSync(`${folder}/index.json`, json({ schemaVersion: 2, manifests }));
+  writeFileSync(`${folder}/oci-layout`, json({ imageLayoutVersion: "1.0.0" }));
+  return folder;
 }

@@ -34,7 +34,7 @@ async function three(): Promise<Record<"old" | "new" | "other", Made>> {
     ),
   };
   const names = { "fam/app:1": images.old, "fam/app:2": images.new, "other:latest": images.other };
-  await ok("load", "-q", "-i", layoutOf(scratch(), names));
+  await ok("load", "-q", "-i", layoutOf(names));
   return images;
 }
 

@@ -1,8 +1,9 @@
 /** Images of odd but legal kinds, and some that are none, from Debian's docker-registry. */
 import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
-import { readdirSync } from "node:fs";
-import { fails, mydocker, ok, ROOT, scratch, shell, suite } from "./harness.ts";
+import { closeSync, openSync, readdirSync, writeFileSync } from "node:fs";
+import { messagePair, sendWithFds } from "../../src/linux/socket.ts";
+import { BINARY, ENV, fails, mydocker, ok, ROOT, scratch, shell, suite } from "./harness.ts";
 import {
   baseTar,
   descriptor,
@@ -71,7 +72,7 @@ describeWithRegistry("an image", () => {
 
   test("of Docker's own media types, as skopeo converts it; schema 1 is refused", async () => {
     const made = makeImage([base, await fileTar("v", "docker\n")]);
-    const layout = layoutOf(scratch(), { v1: made });
+    const layout = layoutOf({ v1: made });
     const copy = (format: string): number =>
       Bun.spawnSync([
         "skopeo",
@@ -249,4 +250,24 @@ describeWithRegistry("an image", () => {
       expect(load.stderr.trimEnd().split("\n")).toHaveLength(1);
     }
   });
+});
+
+test("a process that is to unpack for one that has been killed does nothing", async () => {
+  const layer = `${scratch()}/layer.tar`;
+  writeFileSync(layer, await fileTar("f", "f\n"));
+  const folder = scratch();
+  const unpack = async (parent: number): Promise<[number, string[]]> => {
+    const [ours, theirs] = messagePair();
+    const child = Bun.spawn([BINARY, "__unpack", String(parent)], {
+      env: ENV,
+      stdio: ["ignore", "pipe", "inherit", theirs],
+    });
+    sendWithFds(ours, new Uint8Array(1), [openSync(layer, "r"), openSync(folder, "r")]);
+    closeSync(ours);
+    closeSync(theirs);
+    await new Response(child.stdout).text();
+    return [await child.exited, readdirSync(folder)];
+  };
+  expect(await unpack(1)).toEqual([1, []]);
+  expect(await unpack(process.pid)).toEqual([0, ["f"]]);
 });

@@ -126,9 +126,9 @@ const IDS = ["--format", "{{.Repository}}:{{.Tag}} {{.ID}}", "--no-trunc"];
 describeWithRegistry("an image of skopeo's and umoci's", () => {
   test("looks in a container as umoci unpacks it, file by file", async () => {
     const made = makeImage(await hardLayers(), { Cmd: ["sleep", "1000"] });
-    const layout = layoutOf(scratch(), { "hard:v1": made });
+    const layout = layoutOf({ "hard:v1": made });
     const theirs = `${scratch()}/theirs`;
-    tool("umoci", "raw", "unpack", "--image", `${layoutOf(scratch(), { v1: made })}:v1`, theirs);
+    tool("umoci", "raw", "unpack", "--image", `${layoutOf({ v1: made })}:v1`, theirs);
     expect(await ok("load", "-q", "-i", layout)).toBe("Loaded image: hard:v1");
     const { id } = await background("hard:v1");
     // when folders were made that no layer has a member for, and the root's time, which umoci does not set
@@ -142,7 +142,7 @@ describeWithRegistry("an image of skopeo's and umoci's", () => {
   test("what save writes is read by skopeo, as either kind of archive, and by umoci", async () => {
     const base = await baseTar();
     const made = makeImage([base, await fileTar("f", "f\n")], { Env: ["A=b"], Labels: { l: "1" } });
-    await ok("load", "-q", "-i", layoutOf(scratch(), { "saved:v1": made }));
+    await ok("load", "-q", "-i", layoutOf({ "saved:v1": made }));
     const archive = `${scratch()}/saved.tar`;
     await ok("save", "-o", archive, "saved:v1");
     for (const from of [
@@ -174,7 +174,7 @@ describeWithRegistry("an image of skopeo's and umoci's", () => {
 
   test("archives of skopeo's and layouts of umoci's are loaded; the image's id is the digest of its configuration", async () => {
     const made = makeImage([await baseTar(), await fileTar("f", "f\n")]);
-    const layout = layoutOf(scratch(), { v1: made });
+    const layout = layoutOf({ v1: made });
     const folder = scratch();
     for (const [kind, how] of [
       ["docker-archive", ":theirs:docker"],
@@ -220,7 +220,7 @@ describeWithRegistry("an image of skopeo's and umoci's", () => {
       "other:c": makeImage([base, await fileTar("which", "c\n")]),
     };
     const names = Object.keys(images);
-    await ok("load", "-q", "-i", layoutOf(scratch(), images));
+    await ok("load", "-q", "-i", layoutOf(images));
     const ids = await ok("images", ...IDS);
     const archive = new Uint8Array(
       await new Response(start(["save", "several", "other:c"]).stdout).arrayBuffer(),
@@ -293,7 +293,7 @@ describeWithRegistry("an image of skopeo's and umoci's", () => {
         "localhost/a:1": makeImage([base]),
         "localhost/b:2": makeImage([base, await fileTar("f", "f\n")]),
       };
-      await ok("load", "-q", "-i", layoutOf(scratch(), images));
+      await ok("load", "-q", "-i", layoutOf(images));
       await ok("save", "-o", `${folder}/ours.tar`, "localhost/a:1", "localhost/b:2");
       expect(podman("load", "-q", "-i", `${folder}/ours.tar`)).toContain("localhost/b:2");
       const id = images["localhost/b:2"].config.digest;

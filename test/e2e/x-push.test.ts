@@ -37,7 +37,7 @@ describeWithRegistry("a push over a bad way", () => {
   async function make(repository: string): Promise<string> {
     const name = `${proxy.domain}/${repository}`;
     const layers = [await baseTar(), await fileTar("data", randomBytes(3 * MB))];
-    await ok("load", "-q", "-i", layoutOf(scratch(), { [name]: makeImage(layers) }));
+    await ok("load", "-q", "-i", layoutOf({ [name]: makeImage(layers) }));
     return name;
   }
 
