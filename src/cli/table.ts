@@ -7,17 +7,19 @@ export function renderTable(
   rows: readonly (readonly string[])[],
   minimum = 0,
 ): string {
+  // plain loops: this is interpreted, and there may be thousands of cells
   const widths = headers.map((header) => header.length);
   for (const row of rows)
-    row.forEach((cell, column) => {
-      if (cell.length > (widths[column] ?? 0)) widths[column] = cell.length;
-    });
+    for (let column = 0; column < row.length; column++) {
+      const { length } = row[column] ?? "";
+      if (length > (widths[column] ?? 0)) widths[column] = length;
+    }
+  const padded = widths.map((width) => Math.max(minimum, width + 3));
   let text = "";
   for (const row of [headers, ...rows]) {
-    row.forEach((cell, column) => {
-      text +=
-        column === row.length - 1 ? `${cell}\n` : cell.padEnd(Math.max(minimum, (widths[column] ?? 0) + 3));
-    });
+    const last = row.length - 1;
+    for (let column = 0; column < last; column++) text += row[column]?.padEnd(padded[column] ?? 0);
+    text += `${row[last] ?? ""}\n`;
   }
   return text;
 }

@@ -1,4 +1,5 @@
-import { readTextIfAny, writeFileAtomic } from "../linux/file.ts";
+import { isErrno } from "../linux/errno.ts";
+import { close, O, open, pread, readTextIfAny, seekEnd, writeFileAtomic } from "../linux/file.ts";
 import type { ImageConfig } from "./image.ts";
 import { holdExclusive } from "./locks.ts";
 
@@ -50,13 +51,30 @@ function indexPath(root: string): string {
 
 /** The index, which only this program writes; empty where there is none. A damaged one counts as empty too. */
 export function readIndex(root: string): Index {
-  const text = readTextIfAny(indexPath(root));
+  const text = readWhole(indexPath(root));
   if (text === undefined) return EMPTY;
   try {
     const file: unknown = JSON.parse(text);
     return isIndex(file) ? file : EMPTY;
   } catch {
     return EMPTY;
+  }
+}
+
+/** It is hundreds of kB long where there are hundreds of images, and never changes in place: no more memory than that is touched. */
+function readWhole(path: string): string | undefined {
+  let fd: number;
+  try {
+    fd = open(path, O.RDONLY);
+  } catch (error) {
+    if (isErrno(error, "ENOENT", "ENOTDIR")) return undefined;
+    throw error;
+  }
+  try {
+    const buffer = new Uint8Array(seekEnd(fd));
+    return new TextDecoder().decode(buffer.subarray(0, pread(fd, buffer, 0)));
+  } finally {
+    close(fd);
   }
 }
 

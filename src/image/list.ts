@@ -41,9 +41,15 @@ export function listImages(root: string): ListedImage[] {
     });
   }
   listed.push(...notUnpacked(root, new Set(listed.flatMap((image) => image.tags)), archives));
-  const time = (image: ListedImage): number => Date.parse(image.created ?? "") || 0;
-  const name = (image: ListedImage): string => image.tags[0] ?? "";
-  return listed.sort((a, b) => time(b) - time(a) || (name(a) < name(b) ? -1 : 1));
+  return newestFirst(listed);
+}
+
+function newestFirst(listed: readonly ListedImage[]): ListedImage[] {
+  // each time is read once, not at every comparison
+  const timed = listed.map((image) => ({ image, time: Date.parse(image.created ?? "") || 0 }));
+  const name = ({ tags }: ListedImage): string => tags[0] ?? "";
+  timed.sort((a, b) => b.time - a.time || (name(a.image) < name(b.image) ? -1 : 1));
+  return timed.map(({ image }) => image);
 }
 
 /** The tags of each image that are in step with the archives. */

@@ -16,6 +16,7 @@ export function isTrue(value: unknown): boolean {
 
 /** A value as Go's fmt prints it with %v. */
 export function show(value: unknown): string {
+  if (typeof value === "string") return value;
   if (value === undefined) return "<no value>";
   if (value === null) return "<nil>";
   if (Array.isArray(value)) return `[${value.map(show).join(" ")}]`;
