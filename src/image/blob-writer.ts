@@ -48,6 +48,8 @@ export interface HeldBlob {
 export class BlobWriter {
   #hash = new Bun.CryptoHasher("sha256");
   #offset = 0;
+  /** Whether the descriptor is ours to close. */
+  #isOurs = true;
 
   constructor(
     readonly root: string,
@@ -83,7 +85,8 @@ export class BlobWriter {
 
   /**
    * Verifies what was written against the digest (where one is given) and gives it its name. Returns the digest and the
-   * descriptor, which keeps the blob from being swept; undefined where the bytes are not those, and nothing is there now.
+   * descriptor, which keeps the blob from being swept and is the caller's; undefined where the bytes are not those, and nothing
+   * is there now. What is thrown leaves the writer to be abandoned.
    */
   finish(): HeldBlob;
   finish(expected: string): HeldBlob | undefined;
@@ -100,23 +103,25 @@ export class BlobWriter {
     }
     // shared before it has its name: who looks for it by that must not take it for one being removed
     lockShared(this.fd);
-    if (!isStillAt(this.fd, this.path)) {
-      close(this.fd);
+    // flock(2): another process may have had the lock between the two, and finished the file
+    const isNamed = isStillAt(this.fd, blobPath(this.root, digest));
+    if (!isNamed && (!isStillAt(this.fd, this.path) || fstat(this.fd).size !== this.#offset))
       throw new EngineError(`blob ${digest} was removed while it was written: try again`);
-    }
-    rename(this.path, blobPath(this.root, digest));
+    if (!isNamed) rename(this.path, blobPath(this.root, digest));
+    this.#isOurs = false;
     return { digest, fd: this.fd };
   }
 
   /** Keeps what is there for who comes next. */
   leave(): void {
-    close(this.fd);
+    if (this.#isOurs) close(this.fd);
+    this.#isOurs = false;
   }
 
-  /** Removes what was written. */
+  /** Removes what was written. Does nothing once it is finished, or given up. */
   abandon(): void {
-    unlinkIfAny(this.path);
-    close(this.fd);
+    if (this.#isOurs) unlinkIfAny(this.path);
+    this.leave();
   }
 }
 
@@ -139,8 +144,13 @@ export function putBlob(root: string, bytes: Uint8Array): HeldBlob {
   const present = holdBlob(root, digest);
   if (present !== undefined) return { digest, fd: present };
   const writer = newBlob(root);
-  writer.write(bytes);
-  return writer.finish();
+  try {
+    writer.write(bytes);
+    return writer.finish();
+  } catch (error) {
+    writer.abandon();
+    throw error;
+  }
 }
 
 const PATIENCE_MS = 25;

@@ -11,7 +11,7 @@ export class EngineError extends Error {
 }
 
 /** Undoes what a failed step left, and returns the error to throw: the failure, with that of the undoing if it fails too. */
-export function undone(error: unknown, undo: () => void): unknown {
+export function undone(error: unknown, undo: () => unknown): unknown {
   try {
     undo();
     return error;

@@ -1,4 +1,4 @@
-import { EngineError } from "../../linux/errors.ts";
+import { EngineError, undone } from "../../linux/errors.ts";
 import { close } from "../../linux/file.ts";
 import { isDirectory, statIfAny } from "../../linux/stat.ts";
 import { makeBlobFolders } from "../blob-writer.ts";
@@ -39,14 +39,24 @@ export async function loadImages(store: Store, from: number | string, options: L
   compileFor();
   sweepOnceABoot(store);
   makeBlobFolders(store.root);
+  // of an archive that was refused, or of which only a part could be stored, too
+  const sweep = (): unknown => changeAndSweep(store.root, store.run, store.inUse, () => {});
+  try {
+    await loadAll(store, from, options);
+  } catch (error) {
+    throw undone(error, sweep);
+  }
+  // what of the archive is of no use
+  sweep();
+}
+
+async function loadAll(store: Store, from: number | string, options: LoadOptions): Promise<void> {
   const files = await openFiles(store, from, options.signal);
   try {
     for (const image of readArchive(files, options.platform ?? hostPlatform()))
       options.loaded(await loadOne(store, files, image, options));
   } finally {
     files.close();
-    // what of the archive is of no use
-    changeAndSweep(store.root, store.run, store.inUse, () => {});
   }
 }
 
