@@ -1,10 +1,9 @@
-import { isErrno } from "../linux/errno.ts";
 import { EngineError } from "../linux/errors.ts";
 import type { HeldBlob } from "./blob-writer.ts";
 import { type HistoryEntry, MEDIA, MOST_LAYERS, parseDocument } from "./document.ts";
 import type { ImageConfig } from "./image.ts";
 import { bringFrom, type Installed, installImage } from "./install.ts";
-import { holdLayer, publishLayer } from "./layer-folder.ts";
+import { publishLayer } from "./layer-folder.ts";
 import { describeLayer, makeManifest } from "./make-manifest.ts";
 import { hostPlatform, type Platform } from "./platform.ts";
 import { SILENT } from "./progress.ts";
@@ -70,23 +69,13 @@ export async function unpackLowest(
   blob: number,
 ): Promise<{ readonly diffId: string; readonly fd: number }> {
   const temporary = makeTemporary(root, run);
-  let diffId: string;
   try {
     const result = await unpackHere(blob, temporary.fd);
     settleLayer(temporary.fd, [], result);
-    diffId = result.diffId;
+    const { diffId } = result;
+    return { diffId, fd: publishLayer(root, temporary, diffId.slice("sha256:".length)) };
   } catch (error) {
     dropTemporary(temporary);
     throw error;
-  }
-  const name = diffId.slice("sha256:".length);
-  try {
-    publishLayer(root, temporary, name);
-    return { diffId, fd: temporary.fd };
-  } catch (error) {
-    dropTemporary(temporary);
-    const present = isErrno(error, "EEXIST", "ENOTEMPTY") ? holdLayer(root, name) : undefined;
-    if (present === undefined) throw error;
-    return { diffId, fd: present };
   }
 }

@@ -215,10 +215,10 @@ class Work {
         );
       const under = await below;
       settleLayer(place.fd, stack(under), result);
-      publishLayer(this.root, place, name);
-      this.#held.push(place.fd);
+      const fd = publishLayer(this.root, place, name);
+      this.#held.push(fd);
       this.progress.layer(descriptor.digest, "done");
-      return { fd: place.fd, size: result.size, below: under };
+      return { fd, size: result.size, below: under };
     } catch (error) {
       dropTemporary(place);
       throw error instanceof ArchiveError ? refused(descriptor.digest, error) : error;

@@ -3,7 +3,7 @@ import { close, lock, lockShared, mkdir, O, open, rename, tryLockShared } from "
 import { listFolder, removeTree } from "../linux/folder.ts";
 import { isStillAt } from "../linux/stat.ts";
 import { layersPath } from "./name.ts";
-import { makeLayersFolder, TEMPORARY, type Temporary } from "./temporary.ts";
+import { dropTemporary, makeLayersFolder, TEMPORARY, type Temporary } from "./temporary.ts";
 
 /** Opens an unpacked layer and keeps it from being swept until the descriptor is closed; undefined where there is none. */
 export function holdLayer(root: string, name: string): number | undefined {
@@ -66,9 +66,21 @@ function makeIfMissing(path: string): void {
   }
 }
 
-/** Gives a layer that is whole its name; its descriptor keeps it from then on. It is not yet safe from a power cut. */
-export function publishLayer(root: string, temporary: Temporary, name: string): void {
+/**
+ * Gives a layer that is whole its name. Returns the descriptor that keeps it from then on: that of the folder, or of the same
+ * layer where somebody else (an archive in image/, an import) has brought it meanwhile, and the folder is gone. It is not yet
+ * safe from a power cut. What is thrown leaves the folder to be dropped.
+ */
+export function publishLayer(root: string, temporary: Temporary, name: string): number {
   // shared before it has its name: who looks for it by that must not take it for one being removed
   lockShared(temporary.fd);
-  rename(temporary.path, `${layersPath(root)}/${name}`);
+  try {
+    rename(temporary.path, `${layersPath(root)}/${name}`);
+    return temporary.fd;
+  } catch (error) {
+    const present = isErrno(error, "EEXIST", "ENOTEMPTY") ? holdLayer(root, name) : undefined;
+    if (present === undefined) throw error;
+    dropTemporary(temporary);
+    return present;
+  }
 }
