@@ -1,3 +1,4 @@
+import { sweepOnceABoot } from "../image/upkeep.ts";
 import { applyChanges } from "../image/changes.ts";
 import { composeImage } from "../image/compose.ts";
 import type { HistoryEntry } from "../image/document.ts";
@@ -43,6 +44,7 @@ export async function commitContainer(
   // before anything is done for it
   applyChanges({}, changes);
   const store = imageStore(paths);
+  sweepOnceABoot(store);
   const base = await baseOf(store, record);
   const resume = pause ? pauseIfRunning(paths, record) : () => {};
   try {

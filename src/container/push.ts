@@ -1,10 +1,11 @@
+import { sweepOnceABoot } from "../image/upkeep.ts";
 import { splitFull } from "../image/full-name.ts";
 import { resolveNames } from "../image/names.ts";
 import { type PushOptions, pushImage } from "../image/push.ts";
 import { parseReference, type Reference, repositoryOf } from "../image/reference.ts";
 import { hasImage, resolveImage } from "../image/store.ts";
 import { EngineError } from "../linux/errors.ts";
-import { sweepBlobs } from "./images.ts";
+import { imageStore, sweepBlobs } from "./images.ts";
 import type { Paths } from "./paths.ts";
 
 /** `push`: the image of a name, or with `all` those of all tags of its repository. Returns what was pushed. */
@@ -14,7 +15,7 @@ export async function pushNamed(
   options: PushOptions & { readonly all: boolean },
 ): Promise<Reference[]> {
   const reference = parseReference(name);
-  const { root, run } = paths;
+  const { root, run, inUse } = imageStore(paths);
   if (reference.digest !== undefined)
     throw new EngineError(`cannot push ${name}: a digest is no name to push to: leave @sha256:… out`, 1);
   const hasTag = /:[^/]*$/.test(name);
@@ -32,9 +33,10 @@ export async function pushNamed(
     throw new EngineError(`An image does not exist locally with the tag: ${repository}`, 1);
   if (!options.all && !hasTag) options.progress.line("Using default tag: latest");
   options.progress.line(`The push refers to repository [${repository}]`);
+  sweepOnceABoot({ root, run, inUse });
   try {
     for (const tag of tags) {
-      await resolveImage(root, run, `${repository}:${tag}`);
+      await resolveImage(root, run, `${repository}:${tag}`, { inUse });
       await pushImage(paths, reference, tag, options);
     }
   } finally {

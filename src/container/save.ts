@@ -1,20 +1,22 @@
 import { saveImages } from "../image/archive/save.ts";
+import { sweepOnceABoot } from "../image/upkeep.ts";
 import { resolveNames } from "../image/names.ts";
 import { fullName, hasImage, resolveImage } from "../image/store.ts";
 import { openStored, type StoredImage } from "../image/stored.ts";
-import { sweepBlobs } from "./images.ts";
+import { imageStore, sweepBlobs } from "./images.ts";
 import type { Paths } from "./paths.ts";
 
 /** `save`: images by name or id, as one archive into the descriptor `out`. A repository without a tag means all of its tags. */
 export async function saveNamed(paths: Paths, references: readonly string[], out: number): Promise<void> {
-  const { root, run } = paths;
+  const { root, run, inUse } = imageStore(paths);
+  sweepOnceABoot({ root, run, inUse });
   const opened = new Map<string, { readonly image: StoredImage; readonly tags: Set<string> }>();
   try {
     for (const reference of references) {
       // an archive of that name which is not unpacked yet is none of the tags so far
-      if (hasImage(root, fullName(reference))) await resolveImage(root, run, reference);
+      if (hasImage(root, fullName(reference))) await resolveImage(root, run, reference, { inUse });
       for (const { name, tag } of resolveNames(root, reference)) {
-        await resolveImage(root, run, name);
+        await resolveImage(root, run, name, { inUse });
         const image = await openStored(root, name);
         const known = opened.get(image.id);
         if (known !== undefined) image.release();

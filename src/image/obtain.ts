@@ -1,4 +1,5 @@
 import { EngineError } from "../linux/errors.ts";
+import { sweepOnceABoot } from "./upkeep.ts";
 import { parseDocument } from "./document.ts";
 import { findId, findImage } from "./find.ts";
 import { familiar, fullName } from "./full-name.ts";
@@ -10,7 +11,7 @@ import { SILENT } from "./progress.ts";
 import { readBlob } from "./read-blob.ts";
 import { canonical, parseReference } from "./reference.ts";
 import { unpackImage } from "./resolve.ts";
-import type { Wish } from "./store.ts";
+import type { Local, Wish } from "./store.ts";
 import { openStored } from "./stored.ts";
 
 /** The slow way of `resolveImage`: unpacks an archive, makes layers again that were lost, or pulls. */
@@ -18,8 +19,11 @@ export async function obtainImage(
   root: string,
   run: string,
   reference: string,
-  wish: Wish | undefined,
+  asked: Wish | Local | undefined,
 ): Promise<Image> {
+  // nothing that lies there since before a power cut is to be taken for a layer of the image
+  if (asked !== undefined) sweepOnceABoot({ root, run, inUse: asked.inUse });
+  const wish = asked !== undefined && "pull" in asked ? asked : undefined;
   const platform = wish?.platform === undefined ? undefined : parsePlatform(wish.platform);
   if (wish?.pull !== "always") {
     // the archives of old may have names that no registry would take

@@ -23,6 +23,9 @@ export interface Wish {
   readonly inUse: () => ReadonlySet<string>;
 }
 
+/** For an image that is only to be taken from what is there. */
+export type Local = Pick<Wish, "inUse">;
+
 /**
  * The image that `reference` names, unpacked now where it must be, and with a `wish` pulled where it is not there. Any number
  * of processes may ask at once: one unpacks, the others wait. Throws EngineError where there is no such image, or it is
@@ -32,9 +35,9 @@ export async function resolveImage(
   root: string,
   run: string,
   reference: string,
-  wish?: Wish,
+  wish?: Wish | Local,
 ): Promise<Image> {
-  const isSure = wish?.pull !== "always" && wish?.platform === undefined;
+  const isSure = wish === undefined || !("pull" in wish) || (wish.pull !== "always" && !wish.platform);
   const found = isSure ? findImage(root, reference) : undefined;
   if (found !== undefined) return found;
   const { obtainImage } = await import("./obtain.ts");

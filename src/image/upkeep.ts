@@ -10,7 +10,8 @@ import { changeAndSweep } from "./remove.ts";
  * after a boot, all of that goes.
  */
 export function sweepOnceABoot({ root, run, inUse }: Store): void {
-  const mark = `${run}/.locks/swept`;
+  // several stores may share a folder for what is gone after a boot
+  const mark = `${run}/.locks/swept-${Bun.hash(root).toString(16)}`;
   if (readTextIfAny(mark) === bootId()) return;
   changeAndSweep(root, run, inUse, () => {});
   mkdirAll(`${run}/.locks`, 0o700);

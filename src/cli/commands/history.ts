@@ -1,3 +1,4 @@
+import { imageStore } from "../../container/images.ts";
 import { resolveImage } from "../../image/store.ts";
 import { print } from "../../linux/process.ts";
 import { localTime } from "../../linux/time.ts";
@@ -39,9 +40,9 @@ export const command: Command = {
 async function run(input: Parsed): Promise<number> {
   const { openStored } = await import("../../image/stored.ts");
   const [reference = ""] = input.args;
-  const { root, run: runtime } = enginePaths();
+  const { root, run: runtime, inUse } = imageStore(enginePaths());
   // of an archive the id is that of the archive, as in all lists
-  const { id } = await resolveImage(root, runtime, reference);
+  const { id } = await resolveImage(root, runtime, reference, { inUse });
   const image = await openStored(root, reference);
   image.release();
   const human = input.has("human") ? input.bool("human") : true;

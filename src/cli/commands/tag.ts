@@ -1,3 +1,4 @@
+import { imageStore } from "../../container/images.ts";
 import { tagImage } from "../../image/tag.ts";
 import type { Command } from "../command.ts";
 import { enginePaths } from "../engine.ts";
@@ -15,8 +16,7 @@ export const command: Command = {
   examples: ["mydocker tag busybox localhost:5000/busybox:v1"],
   run: async (input) => {
     const [image = "", name = ""] = input.args;
-    const { root, run } = enginePaths();
-    await tagImage(root, run, image, readTag(name));
+    await tagImage(imageStore(enginePaths()), image, readTag(name));
     return 0;
   },
 };
