@@ -1,5 +1,6 @@
 import { SysError } from "../linux/errno.ts";
 import { EngineError } from "../linux/errors.ts";
+import { harmless } from "./harmless.ts";
 
 /** A command line that cannot be understood: one line that names what was wrong and what to do. */
 export class UsageError extends EngineError {
@@ -32,6 +33,7 @@ export function errorChain(error: unknown): string {
   return `${stacks.join("\ncaused by: ")}\n`;
 }
 
+/** What went wrong may name what an image or a registry says. */
 function oneLine(text: string): string {
-  return text.replace(/\s*\n\s*/g, " ");
+  return harmless(text.replace(/\s*\n\s*/g, " "));
 }

@@ -52,7 +52,8 @@ function shortId(id: string): string {
 
 /** An image under one of its names, with Docker's fields; of one that is not unpacked yet, id and size are not known. */
 export function imageRow(image: ListedImage, name: ImageName, whole: boolean): Record<string, string> {
-  const created = image.created === undefined ? undefined : Date.parse(image.created);
+  const time = Date.parse(image.created ?? "");
+  const created = Number.isNaN(time) ? undefined : time;
   const id = image.id ?? "";
   const size = image.size === undefined ? "" : humanSize(image.size, 3);
   return {

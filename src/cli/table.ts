@@ -1,12 +1,17 @@
+import { harmless, isHarmless } from "./harmless.ts";
+
 /**
  * Rows under headers; columns as wide as their widest cell, three blanks apart, each with them at least `minimum` wide, the
- * last one not padded.
+ * last one not padded. What is in the cells may come from an image, and cannot steer the terminal.
  */
 export function renderTable(
   headers: readonly string[],
-  rows: readonly (readonly string[])[],
+  given: readonly (readonly string[])[],
   minimum = 0,
 ): string {
+  const rows = isHarmless(given.map((row) => row.join("")).join(""))
+    ? given
+    : given.map((row) => row.map(harmless));
   // plain loops: this is interpreted, and there may be thousands of cells
   const widths = headers.map((header) => header.length);
   for (const row of rows)

@@ -1,10 +1,10 @@
-import { sweepOnceABoot } from "../image/upkeep.ts";
 import { applyChanges } from "../image/changes.ts";
 import { composeImage } from "../image/compose.ts";
 import type { HistoryEntry } from "../image/document.ts";
 import { nameImage, type Store } from "../image/install.ts";
 import { packBlob } from "../image/pack-blob.ts";
 import { openStored, type StoredImage } from "../image/stored.ts";
+import { sweepOnceABoot } from "../image/upkeep.ts";
 import { EngineError } from "../linux/errors.ts";
 import { close } from "../linux/file.ts";
 import { lstatIfAny } from "../linux/stat.ts";

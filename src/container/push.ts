@@ -1,9 +1,9 @@
-import { sweepOnceABoot } from "../image/upkeep.ts";
 import { splitFull } from "../image/full-name.ts";
 import { resolveNames } from "../image/names.ts";
 import { type PushOptions, pushImage } from "../image/push.ts";
 import { parseReference, type Reference, repositoryOf } from "../image/reference.ts";
 import { hasImage, resolveImage } from "../image/store.ts";
+import { sweepOnceABoot } from "../image/upkeep.ts";
 import { EngineError } from "../linux/errors.ts";
 import { imageStore, sweepBlobs } from "./images.ts";
 import type { Paths } from "./paths.ts";

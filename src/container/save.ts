@@ -1,8 +1,8 @@
 import { saveImages } from "../image/archive/save.ts";
-import { sweepOnceABoot } from "../image/upkeep.ts";
 import { resolveNames } from "../image/names.ts";
 import { fullName, hasImage, resolveImage } from "../image/store.ts";
 import { openStored, type StoredImage } from "../image/stored.ts";
+import { sweepOnceABoot } from "../image/upkeep.ts";
 import { imageStore, sweepBlobs } from "./images.ts";
 import type { Paths } from "./paths.ts";
 

@@ -81,7 +81,20 @@ export function parseObject(bytes: Uint8Array, what: string): Fields {
   } catch {
     throw new EngineError(`the ${what} is no JSON document`);
   }
+  if (!isShallow(value)) throw new EngineError(`the ${what} is nested too deeply`);
   return fieldsOf(value, what);
+}
+
+/** No document of an image needs more than ten; some thousands are more than JSON.stringify bears, which is to write it anew. */
+const DEEPEST = 100;
+
+function isShallow(value: unknown): boolean {
+  let level: unknown[] = [value];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > DEEPEST) return false;
+    level = level.flatMap((one) => (typeof one === "object" && one !== null ? Object.values(one) : []));
+  }
+  return true;
 }
 
 function fieldsOf(value: unknown, what: string): Fields {
@@ -190,7 +203,7 @@ export function parseDocument(bytes: Uint8Array): ImageDocument {
     ...text("architecture"),
     ...text("os"),
     ...text("variant"),
-    ...text("created"),
+    ...timeOf(fields.created, "image's configuration"),
     ...text("author"),
     config: configOf(fields.config),
     rootfs: { type: "layers", diff_ids: ids },
@@ -198,15 +211,32 @@ export function parseDocument(bytes: Uint8Array): ImageDocument {
   };
 }
 
-/** A step of the history; what is not of its type is left out, as nothing depends on it. */
+/** RFC 3339, as far as JavaScript knows it; Docker too refuses an image whose time is none. */
+function timeOf(value: unknown, what: string): { readonly created?: string } {
+  if (value === undefined || value === null) return {};
+  if (typeof value !== "string" || Number.isNaN(Date.parse(value)))
+    throw new EngineError(`the ${what} is not as it must be: created is ${show(value)}, which is no time`);
+  return { created: value };
+}
+
+/** A step of the history with the fields that the specification knows; null is none. */
 function historyOf(value: unknown): HistoryEntry {
   const fields = fieldsOf(value, "image's history");
-  const texts = ["created", "created_by", "author", "comment"].filter(
-    (key) => typeof fields[key] === "string",
-  );
+  const texts: Record<string, string> = {};
+  for (const key of ["created_by", "author", "comment"]) {
+    const text = fields[key];
+    if (text === undefined || text === null) continue;
+    if (typeof text !== "string")
+      throw new EngineError(`the image's history is not as it must be: ${key} is no text`);
+    texts[key] = text;
+  }
+  const { empty_layer: isEmpty } = fields;
+  if (isEmpty !== undefined && isEmpty !== null && typeof isEmpty !== "boolean")
+    throw new EngineError("the image's history is not as it must be: empty_layer is neither true nor false");
   return {
-    ...Object.fromEntries(texts.map((key) => [key, fields[key]])),
-    ...(fields.empty_layer === true && { empty_layer: true }),
+    ...timeOf(fields.created, "image's history"),
+    ...texts,
+    ...(isEmpty === true && { empty_layer: true }),
   };
 }
 
@@ -217,7 +247,8 @@ const isObject = (value: unknown): boolean =>
 const isTextMap = (value: unknown): boolean =>
   isObject(value) && Object.values(value as object).every(isText);
 const isObjectMap = (value: unknown): boolean =>
-  isObject(value) && Object.values(value as object).every((one) => one === null || isObject(one));
+  isObject(value) &&
+  Object.entries(value as object).every(([key, one]) => isText(key) && (one === null || isObject(one)));
 
 /** What an image may say of how its containers run, and of which type it must be. */
 const CONFIG_FIELDS: Readonly<Record<keyof ImageConfig, (value: unknown) => boolean>> = {

@@ -1,5 +1,4 @@
 import { EngineError } from "../linux/errors.ts";
-import { sweepOnceABoot } from "./upkeep.ts";
 import { parseDocument } from "./document.ts";
 import { findId, findImage } from "./find.ts";
 import { familiar, fullName } from "./full-name.ts";
@@ -13,6 +12,7 @@ import { canonical, parseReference } from "./reference.ts";
 import { unpackImage } from "./resolve.ts";
 import type { Local, Wish } from "./store.ts";
 import { openStored } from "./stored.ts";
+import { sweepOnceABoot } from "./upkeep.ts";
 
 /** The slow way of `resolveImage`: unpacks an archive, makes layers again that were lost, or pulls. */
 export async function obtainImage(

@@ -38,7 +38,7 @@ export function parsePlatform(text: string): Platform {
   if (parts.length === 1) parts.unshift("linux");
   const [os = "", given = "", variant] = parts;
   if (os !== "linux") throw wrong(`images of ${os} cannot run on Linux: use linux/ARCH[/VARIANT]`);
-  const [architecture, usual] = NAMES[given] ?? [given];
+  const [architecture, usual] = (Object.hasOwn(NAMES, given) ? NAMES[given] : undefined) ?? [given];
   return normal({ os, architecture, ...((variant ?? usual) && { variant: variant ?? usual ?? "" }) });
 }
 
@@ -65,6 +65,9 @@ function distance(built: Platform, wanted: Platform): number | undefined {
   return has > wants ? undefined : wants - has;
 }
 
+/** So many of the platforms that there are fit into a message. */
+const MOST_NAMED = 30;
+
 /** The manifest of a list that fits best. Throws EngineError that names what there is. */
 export function selectPlatform(list: readonly PlatformDescriptor[], wanted: Platform): PlatformDescriptor {
   let best: PlatformDescriptor | undefined;
@@ -82,8 +85,10 @@ export function selectPlatform(list: readonly PlatformDescriptor[], wanted: Plat
   const there = list.flatMap(({ platform }) =>
     platform && platform.os !== "unknown" ? [platformText(platform)] : [],
   );
+  const names = [...new Set(there)];
+  const some = names.slice(0, MOST_NAMED).join(", ") || "none";
   throw new EngineError(
-    `no matching manifest for ${platformText(wanted)} in the manifest list entries: there are ${[...new Set(there)].join(", ") || "none"}`,
+    `no matching manifest for ${platformText(wanted)} in the manifest list entries: there are ${some}${names.length > MOST_NAMED ? ", …" : ""}`,
   );
 }
 

@@ -5,7 +5,6 @@ import { localTime } from "../../linux/time.ts";
 import type { Command, Parsed } from "../command.ts";
 import { enginePaths } from "../engine.ts";
 import { formatRows } from "../format.ts";
-import { harmless } from "../harmless.ts";
 import { humanDuration, humanSize } from "../units.ts";
 
 const HEADERS = {
@@ -53,14 +52,14 @@ async function run(input: Parsed): Promise<number> {
   const rows = history.toReversed().map((step, i) => {
     const size = step.empty_layer === true ? 0 : (sizes.shift() ?? 0);
     const created = Date.parse(step.created ?? "");
-    const by = harmless((step.created_by ?? "").replaceAll("\t", " "));
+    const by = (step.created_by ?? "").replace(/[\t\r\n]+/g, " ");
     return {
       ID: i > 0 ? "<missing>" : whole ? id : id.replace("sha256:", "").slice(0, 12),
       CreatedAt: Number.isNaN(created) ? "" : human ? localTime(created) : (step.created ?? ""),
       CreatedSince: Number.isNaN(created) ? "N/A" : `${humanDuration(Date.now() - created)} ago`,
       CreatedBy: whole || by.length <= WIDTH ? by : `${by.slice(0, WIDTH - 1)}…`,
       Size: human ? humanSize(size, 3) : String(size),
-      Comment: harmless(step.comment ?? ""),
+      Comment: (step.comment ?? "").replace(/[\t\r\n]+/g, " "),
     };
   });
   if (input.bool("quiet")) print(1, rows.map(({ ID }) => `${ID}\n`).join(""));
