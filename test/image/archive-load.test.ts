@@ -1,19 +1,15 @@
 import { describe, expect, test } from "bun:test";
-import { closeSync, openSync, readdirSync, rmSync } from "node:fs";
+import { closeSync, openSync, rmSync } from "node:fs";
 import { loadImages } from "../../src/image/archive/load.ts";
 import { SILENT } from "../../src/image/progress.ts";
 import { listImages } from "../../src/image/store.ts";
 import { EngineError } from "../../src/linux/errors.ts";
 import { MNT_DETACH, mount, umount } from "../../src/linux/mount.ts";
 import { dockerParts, failure, imageOf, load, loadBytes, ociParts, withStore } from "./image-support.ts";
-import { isRoot, tarOf } from "./support.ts";
+import { isRoot, openFiles, tarOf } from "./support.ts";
 
 const layer = tarOf({ name: "file", data: "text" });
-const large = tarOf({ name: "large", data: new Uint8Array(3 << 20) });
-
-function descriptors(): number {
-  return readdirSync("/proc/self/fd").length;
-}
+const large = tarOf({ name: "large", data: Buffer.alloc(3 << 20, "large") });
 
 describe.skipIf(!isRoot)("load", () => {
   test.each([
@@ -21,25 +17,25 @@ describe.skipIf(!isRoot)("load", () => {
     ["docker", dockerParts(imageOf(layer, large))],
   ])("takes %s archives, and leaves nothing else", async (_, parts) => {
     await withStore(async (store) => {
-      const before = descriptors();
+      const before = openFiles();
       const [image] = await load(store, [...parts, { name: "else", data: new Uint8Array(2 << 20) }]);
       expect(image?.tags).toEqual(["docker.io/library/x:latest"]);
       expect(listImages(store.root)).toMatchObject([{ id: image?.id ?? "", tags: image?.tags ?? [] }]);
       expect(store.list("blobs/sha256").length).toBe(4);
       expect(store.list("blobs/partial")).toEqual([]);
-      expect(descriptors()).toBe(before);
+      expect(openFiles()).toEqual(before);
     });
   });
 
   test("of an archive that is cut short leaves none of its files behind", async () => {
     await withStore(async (store) => {
-      const before = descriptors();
+      const before = openFiles();
       const whole = tarOf(...ociParts(imageOf(large)), { name: "last", data: new Uint8Array(2 << 20) });
       const cut = whole.subarray(0, whole.length - (1 << 20));
       expect(await failure(loadBytes(store, cut))).toContain("cut short");
       expect(store.list("blobs/sha256")).toEqual([]);
       expect(store.list("blobs/partial")).toEqual([]);
-      expect(descriptors()).toBe(before);
+      expect(openFiles()).toEqual(before);
     });
   });
 

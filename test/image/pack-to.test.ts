@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import { linkSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { linkSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { packTo, packTree } from "../../src/image/pack.ts";
 import { EngineError } from "../../src/linux/errors.ts";
 import { close, O, open } from "../../src/linux/file.ts";
-import { inFolder } from "./support.ts";
+import { inFolder, openFiles } from "./support.ts";
 
 function makeTree(tree: string): void {
   mkdirSync(`${tree}/d`, { recursive: true });
@@ -68,13 +68,13 @@ describe("packTo", () => {
       makeTree(`${folder}/tree`);
       let caught: unknown;
       const told = await piped(folder, "head -c 9", O.WRONLY, (out) => {
-        const before = readdirSync("/proc/self/fd").length;
+        const before = openFiles();
         try {
           packed(`${folder}/tree`, out);
         } catch (error) {
           caught = error;
         }
-        expect(readdirSync("/proc/self/fd")).toHaveLength(before);
+        expect(openFiles()).toEqual(before);
       });
       expect(told).toBe("PaxHeader");
       expect(caught).toBeInstanceOf(EngineError);

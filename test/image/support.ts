@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readlinkSync, rmSync } from "node:fs";
 import { BLOCK, padding, type TarMember, tarHeader } from "../../src/image/tar/header.ts";
 import type { Limits } from "../../src/image/tar/limits.ts";
 import { unpackTar } from "../../src/image/tar/unpack.ts";
@@ -6,6 +6,19 @@ import { close, O, open } from "../../src/linux/file.ts";
 
 /** Tests that set owners or make devices need root. */
 export const isRoot = process.getuid?.() === 0;
+
+/** The files and folders that this process has open; not its sockets, which the runtime closes when it likes. */
+export function openFiles(): string[] {
+  return readdirSync("/proc/self/fd").flatMap((fd) => {
+    try {
+      const path = readlinkSync(`/proc/self/fd/${fd}`);
+      return path.startsWith("/") && !path.startsWith("/proc/") ? [path] : [];
+    } catch {
+      // the one by which the folder itself was read
+      return [];
+    }
+  });
+}
 
 /** Runs `work` with a new folder that is gone afterwards. */
 export async function inFolder<T>(work: (folder: string) => T | Promise<T>): Promise<T> {

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "bun:test";
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import { writeGzip } from "../../../src/image/tar/gzip.ts";
 import { TarOutput } from "../../../src/image/tar/output.ts";
 import { close, O, open } from "../../../src/linux/file.ts";
-import { inFolder } from "../support.ts";
+import { inFolder, openFiles } from "../support.ts";
 
 /** Pieces in one buffer, each overwritten by the next, as those of a tar are. */
 function* reused(pieces: readonly Uint8Array[], state?: { ended?: boolean }): Generator<Uint8Array, void> {
@@ -89,10 +89,10 @@ describe("writeGzip", () => {
 
 test("a failure leaves no descriptor open", async () => {
   const full = open("/dev/full", O.WRONLY);
-  const before = readdirSync("/proc/self/fd").length;
+  const before = openFiles();
   await expect(writeGzip([new Uint8Array(5_000_000)], new TarOutput(full))).rejects.toThrow(
     "no space left on device",
   );
-  expect(readdirSync("/proc/self/fd")).toHaveLength(before);
+  expect(openFiles()).toEqual(before);
   close(full);
 });
