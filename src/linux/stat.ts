@@ -1,6 +1,6 @@
-import { isErrno } from "./errno.ts";
+import { errnoName, isErrno } from "./errno.ts";
 import { AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW } from "./file.ts";
-import { check, cstr, library, SYS, syscall } from "./libc.ts";
+import { check, cstr, errno, library, SYS, syscall } from "./libc.ts";
 
 export const S_IFMT = 0o170000;
 export const S_IFSOCK = 0o140000;
@@ -88,7 +88,11 @@ function ifAny(look: () => Stat): Stat | undefined {
 
 /** Whether a path of the host exists. */
 export function exists(path: string): boolean {
-  return lstatIfAny(path) !== undefined;
+  // asked for every layer at each run: what is found is not even looked at
+  const result = syscall(SYS.statx, AT_FDCWD, cstr(path), AT_SYMLINK_NOFOLLOW, 0, bytes);
+  if (result < 0 && ["ENOENT", "ENOTDIR"].includes(errnoName(errno()))) return false;
+  check(result, "stat", path);
+  return true;
 }
 
 /** Whether `path` still is what `fd` is open on: it may have been removed, or made anew, between the opening and a lock. */
