@@ -16,6 +16,10 @@ export function missing(name: string): EngineError {
   return new EngineError(`the archive is not whole: ${JSON.stringify(name)} is missing`);
 }
 
+export function tooLong(name: string): EngineError {
+  return new EngineError(`cannot read the archive: ${JSON.stringify(name)} is too long for a document`);
+}
+
 /** A member's name as the key under which it is found. */
 export function plainName(name: string): string {
   const parts = name.split("/").filter((part) => part !== "" && part !== ".");

@@ -4,7 +4,7 @@ import { close, O, open, openIn, RESOLVE, read, readAll } from "../../linux/file
 import { fstat, isRegular } from "../../linux/stat.ts";
 import { type HeldBlob, newBlob } from "../blob-writer.ts";
 import { LONGEST_DOCUMENT } from "../read-blob.ts";
-import { type ArchiveFiles, missing, plainName } from "./files.ts";
+import { type ArchiveFiles, missing, plainName, tooLong } from "./files.ts";
 
 const PIECE = 1 << 20;
 
@@ -31,7 +31,9 @@ class LayoutFolder implements ArchiveFiles {
       );
     } catch (error) {
       if (isErrno(error, "ENOENT", "ENOTDIR")) return undefined;
-      throw error;
+      if (!isErrno(error, "ELOOP", "EXDEV", "ENAMETOOLONG", "EINVAL", "ENXIO")) throw error;
+      const why = error.code === "EXDEV" ? "it leads out of its folder" : error.message;
+      throw new EngineError(`cannot read the layout: ${JSON.stringify(name)}: ${why}`, 125, { cause: error });
     }
     if (isRegular(fstat(fd))) return fd;
     close(fd);
@@ -54,6 +56,8 @@ class LayoutFolder implements ArchiveFiles {
     const fd = this.#need(name);
     try {
       return readAll(fd, LONGEST_DOCUMENT);
+    } catch (error) {
+      throw isErrno(error, "EFBIG") ? tooLong(name) : error;
     } finally {
       close(fd);
     }

@@ -1,7 +1,7 @@
 import { EngineError, undone } from "../../linux/errors.ts";
 import { close } from "../../linux/file.ts";
 import { isDirectory, statIfAny } from "../../linux/stat.ts";
-import { makeBlobFolders } from "../blob-writer.ts";
+import { makeBlobFolders, sizeOf } from "../blob-writer.ts";
 import { compileFor } from "../compiled.ts";
 import { own, readIndex } from "../index-file.ts";
 import { installImage, nameImage, type Store } from "../install.ts";
@@ -82,9 +82,12 @@ async function loadOne(
     source,
     (layer) => {
       const blob = files.bring(fileOf(layer));
-      if (blob.digest === layer.digest) return Promise.resolve(blob.fd);
+      const size = sizeOf(blob.fd);
+      if (blob.digest === layer.digest && size === layer.size) return Promise.resolve(blob.fd);
       close(blob.fd);
-      throw new EngineError(`the archive is damaged: layer ${layer.digest} has the digest ${blob.digest}`);
+      const found =
+        blob.digest === layer.digest ? `${size} bytes, not ${layer.size}` : `the digest ${blob.digest}`;
+      throw new EngineError(`the archive is damaged: layer ${layer.digest} has ${found}`);
     },
     progress,
     signal,

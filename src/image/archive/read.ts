@@ -2,10 +2,9 @@ import { EngineError } from "../../linux/errors.ts";
 import { close } from "../../linux/file.ts";
 import {
   type Descriptor,
-  digestOf,
   isList,
+  MOST_LAYERS,
   mediaTypeOf,
-  parseDocument,
   parseList,
   parseManifest,
   parseObject,
@@ -14,6 +13,7 @@ import type { ImageSource } from "../install.ts";
 import { describeLayer, makeManifest } from "../make-manifest.ts";
 import { type Platform, selectPlatform } from "../platform.ts";
 import { canonical, parseReference } from "../reference.ts";
+import { blobName, Documents } from "./documents.ts";
 import type { ArchiveFiles } from "./files.ts";
 
 /** One image of an archive, before it is installed. */
@@ -25,64 +25,76 @@ export interface ArchivedImage {
   readonly fileOf: (layer: Descriptor) => string;
 }
 
+/** Each is an image of its own in the store, with its own line in the index. */
+const MOST_IMAGES = 1000;
+/** Lists of manifests may name other lists. */
+const MOST_LISTS = 4;
+
 /**
  * The images of an archive or layout: OCI (image-spec, "Image Layout") or Docker's (manifest.json, as `docker save` writes it).
- * Where it is both, as Docker's own are since 25, the manifests are taken from the first and the names from the second.
- * Throws EngineError where it is neither, or not as it must be.
+ * Where it is both, as Docker's own are since 25, the manifests are taken from the first and the names from the second. An
+ * image that is named several times comes once, with all of its names. Throws EngineError where it is neither, or not as it
+ * must be.
  */
 export function readArchive(files: ArchiveFiles, platform: Platform): ArchivedImage[] {
-  const docker = files.has("manifest.json") ? readDockerManifest(files) : [];
-  if (files.has("index.json")) {
-    const names = new Map(docker.map(({ config, tags }) => [digestOf(files.read(config)), tags]));
-    return readIndexed(files, platform, names);
-  }
-  if (docker.length > 0) return docker.map((entry) => fromDocker(files, entry));
+  const documents = new Documents(files);
+  const docker = files.has("manifest.json") ? readDockerManifest(documents) : [];
+  if (files.has("index.json")) return readIndexed(documents, platform, docker);
+  if (docker.length > 0) return readDocker(documents, docker);
   throw new EngineError(
     "it is no archive of images: there is neither index.json nor manifest.json in it; 'mydocker import' takes the archive of a root file system",
   );
 }
 
-function blobName(digest: string): string {
-  return `blobs/sha256/${digest.slice("sha256:".length)}`;
-}
-
-/** A document by its digest, verified. */
-function readVerified(files: ArchiveFiles, { digest }: Descriptor): Uint8Array {
-  const bytes = files.read(blobName(digest));
-  if (digestOf(bytes) !== digest)
-    throw new EngineError(
-      `the archive is damaged: ${blobName(digest)} has another digest than its name says`,
-    );
-  return bytes;
+function tooMany(): EngineError {
+  return new EngineError(`the archive has more than ${MOST_IMAGES} images`);
 }
 
 function readIndexed(
-  files: ArchiveFiles,
+  documents: Documents,
   platform: Platform,
-  names: ReadonlyMap<string, readonly string[]>,
+  docker: readonly DockerEntry[],
 ): ArchivedImage[] {
-  const bytes = files.read("index.json");
+  const names = new Map(docker.map(({ config, tags }) => [documents.digest(config), tags]));
+  const bytes = documents.read("index.json");
   const { manifests } = parseObject(bytes, "index.json");
   const annotations = Array.isArray(manifests) ? manifests.map(annotationsOf) : [];
-  const images = parseList(bytes).flatMap((descriptor, i) => {
+  const images = new Map<string, { readonly source: ImageSource; readonly tags: Set<string> }>();
+  for (const [i, descriptor] of parseList(bytes).entries()) {
     // attestations and the like are for no platform at all
-    if (descriptor.platform?.os === "unknown") return [];
-    const source = readIndexedImage(files, descriptor, platform);
+    if (descriptor.platform?.os === "unknown") continue;
+    const manifest = manifestFor(documents, descriptor, platform);
+    const known = images.get(manifest.digest);
+    const image = known ?? { source: readSource(documents, manifest), tags: new Set<string>() };
+    images.set(manifest.digest, image);
+    if (images.size > MOST_IMAGES) throw tooMany();
     const named = nameIn(annotations[i] ?? {});
-    const tags = named.length > 0 ? named : (names.get(source.manifest.config.digest) ?? []);
-    return [{ source, tags, fileOf: ({ digest }: Descriptor) => blobName(digest) }];
-  });
-  if (images.length === 0) throw new EngineError("there is no image in the archive");
-  return images;
+    const tags = named.length > 0 ? named : (names.get(image.source.manifest.config.digest) ?? []);
+    for (const tag of tags) image.tags.add(tag);
+  }
+  if (images.size === 0) throw new EngineError("there is no image in the archive");
+  const fileOf = ({ digest }: Descriptor): string => blobName(digest);
+  return [...images.values()].map(({ source, tags }) => ({ source, tags: [...tags], fileOf }));
 }
 
-function readIndexedImage(files: ArchiveFiles, descriptor: Descriptor, platform: Platform): ImageSource {
-  const bytes = readVerified(files, descriptor);
-  const mediaType = mediaTypeOf(parseObject(bytes, "manifest"), descriptor.mediaType);
-  if (isList(mediaType)) return readIndexedImage(files, selectPlatform(parseList(bytes), platform), platform);
-  const manifest = parseManifest(bytes, mediaType);
-  const documentBytes = readVerified(files, manifest.config);
-  return { manifest, manifestBytes: bytes, document: parseDocument(documentBytes), documentBytes };
+/** The manifest that a descriptor leads to, by lists where it must be. */
+function manifestFor(documents: Documents, first: Descriptor, platform: Platform): Descriptor {
+  let descriptor = first;
+  for (let lists = 0; lists <= MOST_LISTS; lists++) {
+    const bytes = documents.verified(descriptor);
+    const mediaType = mediaTypeOf(parseObject(bytes, "manifest"), descriptor.mediaType);
+    if (!isList(mediaType)) return descriptor;
+    descriptor = selectPlatform(parseList(bytes), platform);
+  }
+  throw new EngineError("the archive is not as it must be: its lists of manifests only name other lists");
+}
+
+function readSource(documents: Documents, descriptor: Descriptor): ImageSource {
+  const manifestBytes = documents.verified(descriptor);
+  const manifest = parseManifest(manifestBytes, descriptor.mediaType);
+  const documentBytes = documents.verified(manifest.config);
+  const document = documents.config(blobName(manifest.config.digest));
+  return { manifest, manifestBytes, document, documentBytes };
 }
 
 function annotationsOf(descriptor: unknown): Readonly<Record<string, unknown>> {
@@ -119,10 +131,11 @@ interface DockerEntry {
   readonly layers: readonly string[];
 }
 
-function readDockerManifest(files: ArchiveFiles): DockerEntry[] {
-  const bytes = files.read("manifest.json");
+function readDockerManifest(documents: Documents): DockerEntry[] {
+  const bytes = documents.read("manifest.json");
   const wrong = new EngineError("the archive's manifest.json is not as it must be");
   const value = parseArray(bytes, wrong);
+  if (value.length > MOST_IMAGES) throw tooMany();
   return value.map((one) => {
     const { Config, RepoTags, Layers } = (one ?? {}) as Readonly<Record<string, unknown>>;
     const isTexts = (list: unknown): list is string[] =>
@@ -142,24 +155,42 @@ function parseArray(bytes: Uint8Array, wrong: EngineError): unknown[] {
   throw wrong;
 }
 
-/** Docker's archives have no manifest of the image: it is made here, of Docker's own kind, from what is in the archive. */
-function fromDocker(files: ArchiveFiles, { config, tags, layers }: DockerEntry): ArchivedImage {
-  const documentBytes = files.read(config);
-  const document = parseDocument(documentBytes);
-  if (layers.length !== document.rootfs.diff_ids.length)
-    throw new EngineError(
-      `the archive is not as it must be: ${layers.length} layers, but ${document.rootfs.diff_ids.length} diff_ids`,
-    );
-  const names = new Map<string, string>();
-  const descriptors = layers.map((name) => {
-    const blob = files.bring(name);
+/** The images of a docker-archive. */
+function readDocker(documents: Documents, entries: readonly DockerEntry[]): ArchivedImage[] {
+  const descriptors = new Map<string, Descriptor>();
+  const describe = (name: string): Descriptor => {
+    const known = descriptors.get(name);
+    if (known !== undefined) return known;
+    const blob = documents.files.bring(name);
     try {
-      names.set(blob.digest, name);
-      return describeLayer(blob);
+      const descriptor = describeLayer(blob);
+      descriptors.set(name, descriptor);
+      return descriptor;
     } finally {
       close(blob.fd);
     }
-  });
+  };
+  return entries.map((entry) => fromDocker(documents, entry, describe));
+}
+
+/** Docker's archives have no manifest of the image: it is made here, of Docker's own kind, from what is in the archive. */
+function fromDocker(
+  documents: Documents,
+  { config, tags, layers }: DockerEntry,
+  describe: (name: string) => Descriptor,
+): ArchivedImage {
+  const documentBytes = documents.read(config);
+  const document = documents.config(config);
+  const { diff_ids: diffIds } = document.rootfs;
+  if (layers.length !== diffIds.length)
+    throw new EngineError(
+      `the archive is not as it must be: ${layers.length} layers, but ${diffIds.length} diff_ids`,
+    );
+  // before any of them is looked at: there may be very many
+  if (layers.length > MOST_LAYERS)
+    throw new EngineError(`the image has ${layers.length} layers: ${MOST_LAYERS} at most are supported`);
+  const descriptors = layers.map(describe);
+  const names = new Map(descriptors.map(({ digest }, i) => [digest, layers[i] ?? ""]));
   const { manifest, manifestBytes } = makeManifest(documentBytes, descriptors, false);
   return {
     source: { manifest, manifestBytes, document, documentBytes },

@@ -1,13 +1,13 @@
 import { extract, type Header } from "tar-stream";
 import { EngineError } from "../../linux/errors.ts";
-import { close } from "../../linux/file.ts";
+import { close, pread } from "../../linux/file.ts";
 import { fstat, isRegular } from "../../linux/stat.ts";
-import { type HeldBlob, newBlob, putBlob } from "../blob-writer.ts";
-import { holdBlob } from "../read-blob.ts";
+import { type HeldBlob, newBlob, putBlob, sizeOf } from "../blob-writer.ts";
+import { holdBlob, LONGEST_DOCUMENT } from "../read-blob.ts";
 import { abortable } from "../tar/abortable.ts";
 import { ArchiveError } from "../tar/archive-error.ts";
 import { openSource, openStream } from "../tar/source.ts";
-import { type ArchiveFiles, missing, plainName } from "./files.ts";
+import { type ArchiveFiles, missing, plainName, tooLong } from "./files.ts";
 
 /** An archive of images has a few files for each layer; what has more than this is something else. */
 const MOST_MEMBERS = 50_000;
@@ -44,8 +44,10 @@ export async function spoolArchive(
 /** What tar-stream found wrong, in our words. */
 function tarWords(error: unknown): string | undefined {
   const message = error instanceof Error ? error.message : "";
-  if (message.startsWith("Invalid tar header")) return "it is not a tar archive, or damaged";
-  return message === "Unexpected end of data" ? "it is cut short" : undefined;
+  if (message === "Unexpected end of data") return "it is cut short";
+  return /^(Invalid (tar )?header|Header exceeds max size)/.test(message)
+    ? "it is not a tar archive, or damaged"
+    : undefined;
 }
 
 class Spool implements ArchiveFiles {
@@ -87,6 +89,8 @@ class Spool implements ArchiveFiles {
     const { name, type, linkname, size = 0 } = header;
     this.#idle = 0;
     const key = plainName(name);
+    // a later member of a name takes the place of an earlier one, whatever that was
+    this.#forget(key);
     if (this.#small.size + this.#links.size + this.#large.size >= MOST_MEMBERS)
       throw notImage("it has too many members");
     if (type === "symlink") this.#links.set(key, plainName(`${key}/../${linkname ?? ""}`));
@@ -94,6 +98,15 @@ class Spool implements ArchiveFiles {
     else if (type !== "file" && type !== "contiguous-file") return;
     else if (size <= SMALL) await this.#keep(key, size, content);
     else await this.#store(key, size, content);
+  }
+
+  #forget(key: string): void {
+    const large = this.#large.get(key);
+    if (large !== undefined) close(large.fd);
+    this.#large.delete(key);
+    this.#bytes -= this.#small.get(key)?.length ?? 0;
+    this.#small.delete(key);
+    this.#links.delete(key);
   }
 
   async #keep(key: string, size: number, content: AsyncIterable<Uint8Array>): Promise<void> {
@@ -118,10 +131,7 @@ class Spool implements ArchiveFiles {
         writer.write(piece);
       }
       if (writer.offset !== size) throw new ArchiveError("it is cut short");
-      const blob = writer.finish();
-      const before = this.#large.get(key);
-      if (before !== undefined) close(before.fd);
-      this.#large.set(key, blob);
+      this.#large.set(key, writer.finish());
     } catch (error) {
       writer.abandon();
       throw error;
@@ -145,8 +155,7 @@ class Spool implements ArchiveFiles {
   read(name: string): Uint8Array {
     const found = this.#find(name);
     if (found === undefined) throw missing(name);
-    if (found instanceof Uint8Array) return found;
-    throw new EngineError(`cannot read the archive: ${JSON.stringify(name)} is too long for a document`);
+    return found instanceof Uint8Array ? found : readDocument(found, name);
   }
 
   bring(name: string): HeldBlob {
@@ -162,6 +171,18 @@ class Spool implements ArchiveFiles {
     for (const { fd } of this.#large.values()) close(fd);
     this.#large.clear();
   }
+}
+
+function readDocument({ fd }: HeldBlob, name: string): Uint8Array {
+  const size = sizeOf(fd);
+  if (size > LONGEST_DOCUMENT) throw tooLong(name);
+  const bytes = new Uint8Array(size);
+  for (let at = 0; at < size; ) {
+    const got = pread(fd, bytes.subarray(at), at);
+    if (got === 0) throw missing(name);
+    at += got;
+  }
+  return bytes;
 }
 
 function notImage(why: string): EngineError {
