@@ -114,7 +114,7 @@ function descriptorOf(value: unknown, what: string): Descriptor {
 }
 
 /** What is wrong, short enough for a line and without control characters. */
-function show(value: unknown): string {
+export function show(value: unknown): string {
   const text = JSON.stringify(value) ?? "undefined";
   return text.length > 100 ? `${text.slice(0, 100)}…` : text;
 }

@@ -1,5 +1,5 @@
 import { EngineError } from "../linux/errors.ts";
-import type { ImageDocument, PlatformDescriptor } from "./document.ts";
+import { type ImageDocument, type PlatformDescriptor, show } from "./document.ts";
 
 /** What an image was built for, under the names of Go, as the OCI image-spec has them. */
 export interface Platform {
@@ -49,9 +49,10 @@ function normal({ os, architecture, variant }: Platform): Platform {
   return plain ? { os, architecture } : { os, architecture, variant };
 }
 
-/** As people write it. */
+/** As people write it. An image may say anything of itself: what is no name is shown as JSON. */
 export function platformText({ os, architecture, variant }: Platform): string {
-  return [os, architecture, variant].filter(Boolean).join("/");
+  const parts = [os, architecture, variant].flatMap((part) => part || []);
+  return parts.map((part) => (/^[\w.-]{1,40}$/.test(part) ? part : show(part))).join("/");
 }
 
 /** How well something built for `built` runs on `wanted`: 0 is best, undefined not at all. */

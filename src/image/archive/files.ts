@@ -1,5 +1,6 @@
 import { EngineError } from "../../linux/errors.ts";
 import type { HeldBlob } from "../blob-writer.ts";
+import { show } from "../document.ts";
 
 /** The files of an image archive or layout, by their paths without a leading `./`. */
 export interface ArchiveFiles {
@@ -13,11 +14,11 @@ export interface ArchiveFiles {
 }
 
 export function missing(name: string): EngineError {
-  return new EngineError(`the archive is not whole: ${JSON.stringify(name)} is missing`);
+  return new EngineError(`the archive is not whole: ${show(name)} is missing`);
 }
 
 export function tooLong(name: string): EngineError {
-  return new EngineError(`cannot read the archive: ${JSON.stringify(name)} is too long for a document`);
+  return new EngineError(`cannot read the archive: ${show(name)} is too long for a document`);
 }
 
 /** A member's name as the key under which it is found. */

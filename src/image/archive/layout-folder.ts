@@ -3,6 +3,7 @@ import { EngineError } from "../../linux/errors.ts";
 import { close, O, open, openIn, RESOLVE, read, readAll } from "../../linux/file.ts";
 import { fstat, isRegular } from "../../linux/stat.ts";
 import { type HeldBlob, newBlob } from "../blob-writer.ts";
+import { show } from "../document.ts";
 import { LONGEST_DOCUMENT } from "../read-blob.ts";
 import { type ArchiveFiles, missing, plainName, tooLong } from "./files.ts";
 
@@ -32,12 +33,12 @@ class LayoutFolder implements ArchiveFiles {
     } catch (error) {
       if (isErrno(error, "ENOENT", "ENOTDIR")) return undefined;
       if (!isErrno(error, "ELOOP", "EXDEV", "ENAMETOOLONG", "EINVAL", "ENXIO")) throw error;
-      const why = error.code === "EXDEV" ? "it leads out of its folder" : error.message;
-      throw new EngineError(`cannot read the layout: ${JSON.stringify(name)}: ${why}`, 125, { cause: error });
+      const why = error.code === "EXDEV" ? "it leads out of its folder" : error.code;
+      throw new EngineError(`cannot read the layout: ${show(name)}: ${why}`, 125, { cause: error });
     }
     if (isRegular(fstat(fd))) return fd;
     close(fd);
-    throw new EngineError(`cannot read the layout: ${JSON.stringify(name)} is no regular file`);
+    throw new EngineError(`cannot read the layout: ${show(name)} is no regular file`);
   }
 
   #need(name: string): number {
