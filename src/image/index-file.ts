@@ -1,4 +1,5 @@
 import { isErrno } from "../linux/errno.ts";
+import { EngineError } from "../linux/errors.ts";
 import { close, O, open, pread, readTextIfAny, seekEnd, writeFileAtomic } from "../linux/file.ts";
 import type { ImageConfig } from "./image.ts";
 import { holdExclusive } from "./locks.ts";
@@ -49,15 +50,29 @@ function indexPath(root: string): string {
   return `${root}/images.json`;
 }
 
-/** The index, which only this program writes; empty where there is none. A damaged one counts as empty too. */
+/**
+ * The index, which only this program writes; empty where there is none, or one of a version that knew only archives. Throws
+ * EngineError where it is damaged, or of a later version: to go on without it would be to remove all images at the next sweep.
+ */
 export function readIndex(root: string): Index {
   const text = readWhole(indexPath(root));
   if (text === undefined) return EMPTY;
+  const file = parsed(text);
+  if (isIndex(file)) return file;
+  const version = Number((file as { readonly version?: unknown } | null | undefined)?.version);
+  if (version < VERSION) return EMPTY;
+  throw new EngineError(
+    version > VERSION
+      ? `${indexPath(root)}, the list of images, is of a later version of this program: use that`
+      : `${indexPath(root)}, the list of images, is damaged: put it back as it was, or remove it, and all images with it`,
+  );
+}
+
+function parsed(text: string): unknown {
   try {
-    const file: unknown = JSON.parse(text);
-    return isIndex(file) ? file : EMPTY;
+    return JSON.parse(text);
   } catch {
-    return EMPTY;
+    return undefined;
   }
 }
 

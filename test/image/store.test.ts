@@ -225,12 +225,28 @@ describe.skipIf(!isRoot)("an image in image/", () => {
     });
   });
 
-  test("a damaged index is made anew", async () => {
-    await withStore(async ({ root, run, put }) => {
+  test("a damaged index is told as such, and nothing is removed by it; without one the index is made anew", async () => {
+    await withStore(async ({ root, run, put, layers }) => {
       put("x", one);
       const image = await resolveImage(root, run, "x");
-      for (const text of ["", "{", "[]", '{"version":2}', "null"]) {
+      for (const [text, words] of [
+        ["", "damaged"],
+        ["{", "damaged"],
+        ["[]", "damaged"],
+        ["null", "damaged"],
+        ['{"version":2}', "damaged"],
+        ['{"version":3,"images":[]}', "of a later version"],
+      ] as const) {
         writeFileSync(`${root}/images.json`, text);
+        await expect(resolveImage(root, run, "x")).rejects.toThrow(words);
+        await expect(removeUnreachable(root, run, () => new Set())).rejects.toThrow(words);
+        expect(() => listImages(root)).toThrow(words);
+        expect(layers().length).toBe(1);
+        expect(readFileSync(`${root}/images.json`, "utf8")).toBe(text);
+      }
+      for (const text of ['{"version":1}', undefined]) {
+        if (text === undefined) rmSync(`${root}/images.json`);
+        else writeFileSync(`${root}/images.json`, text);
         expect(await resolveImage(root, run, "x")).toEqual(image);
       }
     });
