@@ -27,6 +27,8 @@ export interface CommitOptions {
   readonly changes: readonly string[];
   /** Whether a running container stands still meanwhile. */
   readonly pause: boolean;
+  /** Ends it with its reason: what stands still goes on then. */
+  readonly signal: AbortSignal;
 }
 
 /**
@@ -37,7 +39,7 @@ export interface CommitOptions {
 export async function commitContainer(
   paths: Paths,
   reference: string,
-  { tag, message, author, changes, pause }: CommitOptions,
+  { tag, message, author, changes, pause, signal }: CommitOptions,
 ): Promise<string> {
   const container = readContainer(paths, findId(paths, reference));
   const { record } = container;
@@ -55,6 +57,9 @@ export async function commitContainer(
     );
     resume();
     try {
+      // signals are looked at between the steps: the packing is one
+      await Bun.sleep(0);
+      signal.throwIfAborted();
       const created = new Date().toISOString();
       const installed = await composeImage(store.root, {
         base,

@@ -3,12 +3,13 @@ import { blobsOf } from "../image/reach.ts";
 import { type ListedImage, listImages } from "../image/store.ts";
 import { contentSize } from "../image/tree-size.ts";
 import { blobSizes, freedBlobs, freedLayers, layerSizes } from "../image/usage.ts";
+import { isErrno } from "../linux/errno.ts";
 import { close, O, open } from "../linux/file.ts";
 import { layersInUse } from "./images.ts";
 import { isUp } from "./liveness.ts";
 import type { Paths } from "./paths.ts";
 import type { ContainerRecord, State } from "./record.ts";
-import { listAll, readRecord } from "./store.ts";
+import { listAll, recordIfAny } from "./store.ts";
 
 /** A row of `system df`; sizes in bytes. */
 export interface Use {
@@ -43,7 +44,7 @@ export interface DiskUse {
 
 /** Looks at all images and the own layers of all containers. */
 export function diskUse(paths: Paths): DiskUse {
-  const containers = listAll(paths).map(({ state }) => sizeOf(paths, state));
+  const containers = listAll(paths).flatMap(({ state }) => sizeOf(paths, state) ?? []);
   const images = listImages(paths.root).filter(({ entry }) => entry !== undefined);
   const counts = new Map<string, number>();
   for (const { record } of containers) counts.set(record.imageId, (counts.get(record.imageId) ?? 0) + 1);
@@ -94,10 +95,17 @@ function sum(numbers: Iterable<number>): number {
   return total;
 }
 
-/** The bytes in a container's own layer. */
-function sizeOf(paths: Paths, state: State): ContainerSize {
-  const record = readRecord(paths, state.id);
-  const upper = open(paths.upper(state.id), O.RDONLY | O.DIRECTORY);
+/** The bytes in a container's own layer; undefined where it is removed meanwhile. */
+function sizeOf(paths: Paths, state: State): ContainerSize | undefined {
+  const record = recordIfAny(paths, state.id);
+  if (record === undefined) return undefined;
+  let upper: number;
+  try {
+    upper = open(paths.upper(state.id), O.RDONLY | O.DIRECTORY);
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return undefined;
+    throw error;
+  }
   try {
     return { record, state, size: contentSize(upper) };
   } finally {

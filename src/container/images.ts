@@ -33,9 +33,17 @@ export async function sweepLayers(paths: Paths): Promise<void> {
   await removeUnreachable(paths.root, paths.run, () => layersInUse(paths));
 }
 
-/** Removes what only an archive of the user's had to be stored for. */
-export async function sweepBlobs(paths: Paths): Promise<void> {
-  await removeUnreachable(paths.root, paths.run, () => layersInUse(paths));
+/** Does `work`, and then removes what only an archive of the user's had to be stored for; where both fail, the work's error counts. */
+export async function thenSweep<T>({ root, run, inUse }: Store, work: () => Promise<T>): Promise<T> {
+  let result: T;
+  try {
+    result = await work();
+  } catch (error) {
+    await removeUnreachable(root, run, inUse).catch(() => {});
+    throw error;
+  }
+  await removeUnreachable(root, run, inUse);
+  return result;
 }
 
 function records(paths: Paths): ContainerRecord[] {

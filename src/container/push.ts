@@ -5,7 +5,7 @@ import { parseReference, type Reference, repositoryOf } from "../image/reference
 import { hasImage, resolveImage } from "../image/store.ts";
 import { sweepOnceABoot } from "../image/upkeep.ts";
 import { EngineError } from "../linux/errors.ts";
-import { imageStore, sweepBlobs } from "./images.ts";
+import { imageStore, thenSweep } from "./images.ts";
 import type { Paths } from "./paths.ts";
 
 /** `push`: the image of a name, or with `all` those of all tags of its repository. Returns what was pushed. */
@@ -15,7 +15,8 @@ export async function pushNamed(
   options: PushOptions & { readonly all: boolean },
 ): Promise<Reference[]> {
   const reference = parseReference(name);
-  const { root, run, inUse } = imageStore(paths);
+  const store = imageStore(paths);
+  const { root, run, inUse } = store;
   if (reference.digest !== undefined)
     throw new EngineError(`cannot push ${name}: a digest is no name to push to: leave @sha256:… out`, 1);
   const hasTag = /:[^/]*$/.test(name);
@@ -33,14 +34,12 @@ export async function pushNamed(
     throw new EngineError(`An image does not exist locally with the tag: ${repository}`, 1);
   if (!options.all && !hasTag) options.progress.line("Using default tag: latest");
   options.progress.line(`The push refers to repository [${repository}]`);
-  sweepOnceABoot({ root, run, inUse });
-  try {
+  sweepOnceABoot(store);
+  await thenSweep(store, async () => {
     for (const tag of tags) {
       await resolveImage(root, run, `${repository}:${tag}`, { inUse });
       await pushImage(paths, reference, tag, options);
     }
-  } finally {
-    await sweepBlobs(paths);
-  }
+  });
   return tags.map((tag) => ({ ...reference, tag }));
 }

@@ -1,15 +1,20 @@
 import { saveImages } from "../image/archive/save.ts";
+import type { Store } from "../image/install.ts";
 import { resolveNames } from "../image/names.ts";
 import { fullName, hasImage, resolveImage } from "../image/store.ts";
 import { openStored, type StoredImage } from "../image/stored.ts";
 import { sweepOnceABoot } from "../image/upkeep.ts";
-import { imageStore, sweepBlobs } from "./images.ts";
+import { imageStore, thenSweep } from "./images.ts";
 import type { Paths } from "./paths.ts";
 
 /** `save`: images by name or id, as one archive into the descriptor `out`. A repository without a tag means all of its tags. */
 export async function saveNamed(paths: Paths, references: readonly string[], out: number): Promise<void> {
-  const { root, run, inUse } = imageStore(paths);
-  sweepOnceABoot({ root, run, inUse });
+  const store = imageStore(paths);
+  sweepOnceABoot(store);
+  await thenSweep(store, () => save(store, references, out));
+}
+
+async function save({ root, run, inUse }: Store, references: readonly string[], out: number): Promise<void> {
   const opened = new Map<string, { readonly image: StoredImage; readonly tags: Set<string> }>();
   try {
     for (const reference of references) {
@@ -32,6 +37,5 @@ export async function saveNamed(paths: Paths, references: readonly string[], out
     );
   } finally {
     for (const { image } of opened.values()) image.release();
-    await sweepBlobs(paths);
   }
 }

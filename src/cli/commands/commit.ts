@@ -3,6 +3,7 @@ import type { Command, Parsed } from "../command.ts";
 import { enginePaths } from "../engine.ts";
 import { UsageError } from "../errors.ts";
 import { readTag } from "../image-names.ts";
+import { interruptible } from "../interrupt.ts";
 
 /** `commit`: what a container has changed as a new image. */
 export const command: Command = {
@@ -48,13 +49,17 @@ async function run(input: Parsed): Promise<number> {
     return 0;
   }
   const { commitContainer } = await import("../../container/commit.ts");
-  const id = await commitContainer(paths, container, {
-    tag: image ? readTag(image) : undefined,
-    message: input.text("message"),
-    author: input.text("author"),
-    changes: input.list("change"),
-    pause: input.has("pause") ? input.bool("pause") : true,
-  });
+  const tag = image ? readTag(image) : undefined;
+  const id = await interruptible((signal) =>
+    commitContainer(paths, container, {
+      tag,
+      message: input.text("message"),
+      author: input.text("author"),
+      changes: input.list("change"),
+      pause: input.has("pause") ? input.bool("pause") : true,
+      signal,
+    }),
+  );
   print(1, `${id}\n`);
   return 0;
 }
