@@ -74,32 +74,33 @@ export function dropped(engine: FullEngine, ...images: readonly string[]): void 
   });
 }
 
+/** Takes both images out of the engine's store, by whatever name they are there: else their layers would be there too. */
+function emptied({ registry }: Bench, engine: FullEngine): void {
+  for (const image of ["one", "ten"]) {
+    dropped(engine, name(image));
+    if (registry !== undefined) dropped(engine, `${registry}/bench-${image}:1`);
+  }
+}
+
 export function loadCase(bench: Bench, engine: FullEngine, image: "one" | "ten", named = engine.name): Case {
   return {
     ...engine.call("load", "-q", "-i", archive(bench, image)),
     ...{ name: named, settle: engine.settle },
     before: () => {
-      for (const each of ["one", "ten"]) dropped(engine, name(each));
+      emptied(bench, engine);
       settleDisk();
     },
   };
 }
 
-export function pullCase(
-  { registry }: Bench,
-  engine: FullEngine,
-  image: "one" | "ten",
-  named = engine.name,
-): Case {
-  const reference = `${registry}/bench-${image}:1`;
+export function pullCase(bench: Bench, engine: FullEngine, image: "one" | "ten", named = engine.name): Case {
+  const reference = `${bench.registry}/bench-${image}:1`;
   const insecure = engine.name === "podman" ? ["--tls-verify=false"] : [];
   return {
     ...engine.call("pull", "-q", ...insecure, reference),
     ...{ name: named, settle: engine.settle },
     before: () => {
-      // by whatever name they are there, their layers would be too
-      for (const each of ["one", "ten"]) dropped(engine, name(each));
-      for (const each of ["one", "ten"]) dropped(engine, `${registry}/bench-${each}:1`);
+      emptied(bench, engine);
       settleDisk();
     },
   };
