@@ -14,7 +14,7 @@ const layer = tarOf(
 );
 // a title, colours, a line break, a C1 control, a change of the writing's direction
 const EVIL = "\u001b]0;title\u0007\u001b[31mred\r\n\u009b1m\u202eevil";
-const CONTROLS = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/;
+const CONTROLS = /(?!\n)\p{Cc}|\u202e/u;
 
 /** Loads an image with these fields in its configuration; its name. */
 async function loadWith(fields: object, config: object = {}): Promise<string> {
