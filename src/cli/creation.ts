@@ -1,6 +1,7 @@
 import type { CreateOptions } from "../container/create.ts";
 import type { Limits, NetworkMode, Volume } from "../container/record.ts";
 import { EngineError } from "../linux/errors.ts";
+import { print } from "../linux/process.ts";
 import type { Flag, Parsed } from "./command.ts";
 import { deviceFlags, parseDevice, parseDeviceRule } from "./devices.ts";
 import { absolute } from "./engine.ts";
@@ -78,6 +79,7 @@ export function readCreation(input: Parsed): CreateOptions {
     image: rootfs ? absolute(image) : image,
     rootfs,
     wish: readWish(input),
+    warn: (text) => print(2, `WARNING: ${text}\n`),
     args,
     env: readEnvironment(input),
     volumes: readVolumes(input.list("volume")),

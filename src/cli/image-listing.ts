@@ -65,11 +65,17 @@ export function imageRow(image: ListedImage, name: ImageName, whole: boolean): R
     get CreatedAt() {
       return created === undefined ? "" : localTime(created);
     },
-    CreatedSince: created === undefined ? "" : `${humanDuration(Date.now() - created)} ago`,
+    CreatedSince: sinceText(created),
     Size: size,
     VirtualSize: size,
     SharedSize: "N/A",
     UniqueSize: "N/A",
     Containers: "N/A",
   };
+}
+
+/** As Docker: an image that does not say when it was made is of no age. */
+function sinceText(created: number | undefined): string {
+  if (created === undefined) return "";
+  return created <= 0 ? "N/A" : `${humanDuration(Date.now() - created)} ago`;
 }

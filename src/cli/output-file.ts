@@ -2,6 +2,7 @@ import { isErrno } from "../linux/errno.ts";
 import { EngineError } from "../linux/errors.ts";
 import { close, O, open, rename, unlinkIfAny } from "../linux/file.ts";
 import { isRegular, statIfAny } from "../linux/stat.ts";
+import { linkDescriptor, O_TMPFILE } from "../linux/tree.ts";
 import { isTerminal } from "../linux/tty.ts";
 import { absolute } from "./engine.ts";
 
@@ -21,15 +22,49 @@ export async function withOutput<T>(
   const target = absolute(path);
   const present = statIfAny(target);
   if (present !== undefined && !isRegular(present)) return await into(target, O.WRONLY, write);
-  const aside = `${target}.tmp-${process.pid}`;
+  const aside = openAside(target);
   try {
-    const result = await into(aside, O.WRONLY | O.CREAT | O.EXCL | O.NOFOLLOW, write);
-    rename(aside, target);
+    const result = await write(aside.fd);
+    aside.publish();
     return result;
-  } catch (error) {
-    unlinkIfAny(aside);
-    throw error;
+  } finally {
+    aside.close();
   }
+}
+
+/** A file that gets its name when it is whole. Without one it goes with its process, also one that is killed. */
+interface Aside {
+  readonly fd: number;
+  publish(): void;
+  close(): void;
+}
+
+function openAside(target: string): Aside {
+  const name = `${target}.tmp-${process.pid}`;
+  const folder = target.slice(0, target.lastIndexOf("/")) || "/";
+  let fd: number;
+  let hasName = false;
+  try {
+    fd = open(folder, O.WRONLY | O_TMPFILE, 0o600);
+  } catch (error) {
+    // file systems that know no files without a name
+    if (!isErrno(error, "EOPNOTSUPP", "EISDIR", "EINVAL")) throw explained(error, target);
+    fd = opened(name, O.WRONLY | O.CREAT | O.EXCL | O.NOFOLLOW);
+    hasName = true;
+  }
+  return {
+    fd,
+    publish: () => {
+      if (!hasName) linkDescriptor(fd, name);
+      hasName = true;
+      rename(name, target);
+      hasName = false;
+    },
+    close: () => {
+      close(fd);
+      if (hasName) unlinkIfAny(name);
+    },
+  };
 }
 
 async function into<T>(path: string, flags: number, write: (fd: number) => T | Promise<T>): Promise<T> {
@@ -45,8 +80,11 @@ function opened(path: string, flags: number): number {
   try {
     return open(path, flags, 0o600);
   } catch (error) {
-    if (isErrno(error, "ENOENT", "ENOTDIR", "EACCES", "EROFS", "EISDIR"))
-      throw new EngineError(`cannot write ${path}: ${error.message}`, 1, { cause: error });
-    throw error;
+    throw explained(error, path);
   }
+}
+
+function explained(error: unknown, path: string): unknown {
+  if (!isErrno(error, "ENOENT", "ENOTDIR", "EACCES", "EROFS", "EISDIR")) return error;
+  return new EngineError(`cannot write ${path}: ${error.message}`, 1, { cause: error });
 }

@@ -61,6 +61,8 @@ export interface CreateOptions {
   readonly rootfs: boolean;
   /** What to do where the image is not there. */
   readonly wish: Omit<Wish, "inUse">;
+  /** Told, before the container is made, what the user should know. */
+  readonly warn: (text: string) => void;
   readonly args: readonly string[];
   /** Replaces the image's; an empty text takes it away. */
   readonly entrypoint?: string;
@@ -84,7 +86,7 @@ export interface CreateOptions {
 }
 
 /** Where a container's lower layers come from, and what its image says of its process. */
-interface Source extends Pick<Image, "id" | "layers" | "config"> {
+interface Source extends Pick<Image, "id" | "layers" | "config" | "foreign"> {
   /** What makes the volumes that the image declares; not loaded for one that declares none. */
   readonly volumes?: typeof ImageVolumes;
 }
@@ -124,7 +126,7 @@ export function createContainer(paths: Paths, options: CreateOptions): Promise<s
 /** Does `use` with what the container is made from, unpacked and kept from being removed meanwhile. */
 async function withSource<T>(
   paths: Paths,
-  { name, image, rootfs, wish }: CreateOptions,
+  { name, image, rootfs, wish, warn }: CreateOptions,
   use: (source: Source) => T,
 ): Promise<T> {
   if (name !== undefined && !NAME.test(name))
@@ -137,6 +139,10 @@ async function withSource<T>(
     const done = withImagesShared(paths.run, () => {
       const source = rootfs ? folderSource(image) : findImage(paths.root, image);
       if (source === undefined) return undefined;
+      if (source.foreign !== undefined && wish.platform === undefined)
+        warn(
+          `The requested image's platform (${source.foreign}) does not match the detected host platform and no specific platform was requested`,
+        );
       if (!declaresVolumes(source.config)) return { result: use(source) };
       return volumes ? { result: use({ ...source, volumes }) } : "volumes";
     });

@@ -12,7 +12,7 @@ export function toImage(root: string, id: string, entry: ImageEntry): Image {
   const { size, created } = entry;
   return {
     id,
-    config: entry.config ?? readConfig(root, id),
+    ...(entry.config ? { config: entry.config } : readConfig(root, id)),
     size,
     created,
     layers: entry.layers.map((layer) => `${layersPath(root)}/${layer}`),

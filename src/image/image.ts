@@ -21,6 +21,8 @@ export interface Image {
   /** Absolute paths of its folders, top first, as overlay's `lowerdir` wants them. */
   readonly layers: readonly string[];
   readonly config: ImageConfig;
+  /** `OS/ARCH` of what it was built for, where that is not this machine. */
+  readonly foreign?: string;
   /** Bytes of file content, unpacked. */
   readonly size: number;
   /** RFC 3339. */

@@ -1,9 +1,11 @@
+import { EngineError } from "../linux/errors.ts";
 import { close } from "../linux/file.ts";
 import { newBlob } from "./blob-writer.ts";
 import { applyChanges } from "./changes.ts";
 import { composeImage, unpackLowest } from "./compose.ts";
 import { nameImage, type Store } from "./install.ts";
 import type { Platform } from "./platform.ts";
+import { ArchiveError } from "./tar/archive-error.ts";
 import { sweepOnceABoot } from "./upkeep.ts";
 
 export interface ImportOptions {
@@ -51,6 +53,8 @@ export async function importImage(
     return installed.id;
   } catch (error) {
     if (held.length === 0) writer.abandon();
+    if (error instanceof ArchiveError)
+      throw new EngineError(`cannot import ${origin}: ${error.message}`, 1, { cause: error });
     throw error;
   } finally {
     for (const fd of held) close(fd);

@@ -5,6 +5,7 @@ import { familiar, fullName } from "./full-name.ts";
 import type { Image } from "./image.ts";
 import { own, readIndex } from "./index-file.ts";
 import { bringFrom, installImage } from "./install.ts";
+import { EMBEDDED_NAME, isEmbeddedId } from "./origin.ts";
 import { fitsPlatform, type Platform, parsePlatform } from "./platform.ts";
 import { SILENT } from "./progress.ts";
 import { readBlob } from "./read-blob.ts";
@@ -27,7 +28,8 @@ export async function obtainImage(
   const platform = wish?.platform === undefined ? undefined : parsePlatform(wish.platform);
   if (wish?.pull !== "always") {
     // the archives of old may have names that no registry would take
-    const unpacked = await unpackImage(root, run, fullName(reference));
+    const full = isEmbeddedId(reference) ? EMBEDDED_NAME : fullName(reference);
+    const unpacked = await unpackImage(root, run, full);
     const found = unpacked ?? findImage(root, reference) ?? (await restoreLayers(root, reference));
     if (found && (platform === undefined || isForPlatform(root, found.id, platform))) return found;
   }

@@ -30,6 +30,12 @@ export function sourceOf(stat: Stat): string {
   return `file:${devMajor}:${devMinor}:${ino}:${size}:${mtime}:${ctime}`;
 }
 
+/** Whether a text is the beginning of the embedded image's id, by which it is listed before it is unpacked. */
+export function isEmbeddedId(text: string): boolean {
+  const digits = text.replace(/^sha256:/, "");
+  return /^[0-9a-f]{6,64}$/.test(digits) && embeddedId()?.startsWith(`sha256:${digits}`) === true;
+}
+
 /** The source of the embedded image of that id. */
 export function embeddedSource(id: string): string {
   return EMBEDDED + id;

@@ -2,7 +2,7 @@ import { isErrno, SysError } from "../linux/errno.ts";
 import { EngineError } from "../linux/errors.ts";
 import { close, fsync, O, open, renameNew, syncFolder, unlinkIfAny } from "../linux/file.ts";
 import { exists } from "../linux/stat.ts";
-import { linkDescriptor } from "../linux/tree.ts";
+import { linkDescriptor, O_TMPFILE } from "../linux/tree.ts";
 import { compileFor } from "./compiled.ts";
 import { TarOutput } from "./tar/output.ts";
 import { TreeReader } from "./tar/tree-reader.ts";
@@ -56,8 +56,6 @@ interface Aside {
 }
 
 function openAside(folder: string): Aside {
-  // __O_TMPFILE; with O_DIRECTORY so that old kernels refuse it
-  const O_TMPFILE = 0o20000000 | O.DIRECTORY;
   try {
     return { fd: open(folder, O.RDWR | O_TMPFILE, 0o600), path: undefined };
   } catch (error) {

@@ -4,7 +4,7 @@ import { type ImageEntry, type OpenIndex, openIndex, readIndex } from "./index-f
 import { type ListedImage, listImages } from "./list.ts";
 import { namesOf } from "./removal.ts";
 import { changeAndSweep } from "./remove.ts";
-import { freedBlobs, freedLayers } from "./usage.ts";
+import { freedBlobs, freedLayers, partialBytes } from "./usage.ts";
 
 export interface PruneOptions {
   /** All that no container uses, not only those without a tag. */
@@ -31,7 +31,7 @@ export async function pruneImages(
     if (fits(image) && use.usersOf(id).length === 0) gone.set(id, entry);
   }
   const staying = new Map(Object.entries(index.images).filter(([id]) => !gone.has(id)));
-  const reclaimed = freedLayers(gone.values(), staying.values(), use.inUse()) + freedBlobs(root, staying);
+  const reached = freedLayers(gone.values(), staying.values(), use.inUse()) + freedBlobs(root, staying);
   const said: string[] = [];
   const remove = (open: OpenIndex): void => {
     for (const id of gone.keys()) {
@@ -45,7 +45,9 @@ export async function pruneImages(
       if (open.images.delete(id)) said.push(`deleted: ${id}`);
     }
   };
+  const partials = partialBytes(root);
   if (dryRun) remove(openIndex(index));
   else changeAndSweep(root, run, use.inUse, remove, "everything");
-  return { said, reclaimed };
+  const brokenOff = dryRun ? 0 : Math.max(0, partials - partialBytes(root));
+  return { said, reclaimed: reached + brokenOff };
 }

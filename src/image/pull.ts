@@ -1,4 +1,5 @@
-import { EngineError } from "../linux/errors.ts";
+import { isErrno } from "../linux/errno.ts";
+import { EngineError, undone } from "../linux/errors.ts";
 import { close } from "../linux/file.ts";
 import { type BlobWriter, wantBlob } from "./blob-writer.ts";
 import {
@@ -19,6 +20,7 @@ import { readBlob } from "./read-blob.ts";
 import { canonical, parseReference, type Reference, repositoryOf } from "./reference.ts";
 import { openRegistry, type Registry } from "./registry/client.ts";
 import { fetchBlob } from "./registry/download.ts";
+import { changeAndSweep } from "./remove.ts";
 import { sweepOld, sweepOnceABoot } from "./upkeep.ts";
 
 /** How an image is to be pulled. */
@@ -56,7 +58,11 @@ export async function pullImage(store: Store, reference: Reference, options: Pul
     (layer, stop, told) => download(store.root, registry, path, layer, told, stop),
     progress,
     signal,
-  );
+  ).catch((error: unknown) => {
+    throw undone(error, () => {
+      if (isFull(error)) changeAndSweep(store.root, store.run, store.inUse, () => {});
+    });
+  });
   try {
     const known = own(readIndex(store.root).tags, canonical(reference))?.id;
     const name = `${repositoryOf(reference)}@${top.digest}`;
@@ -94,6 +100,11 @@ export async function pullAllTags(
     await pullImage(store, one, options);
   }
   return all;
+}
+
+/** Whether it was for lack of room: what could be stored of the image then only takes more of it. */
+function isFull(error: unknown): boolean {
+  return isErrno(error instanceof Error ? (error.cause ?? error) : error, "ENOSPC", "EDQUOT");
 }
 
 type Answer = Awaited<ReturnType<Registry["manifest"]>>;
@@ -164,7 +175,9 @@ async function download(
       return done.fd;
     }
   } catch (error) {
-    writer.leave();
+    // on a full disk it would be in everybody's way
+    if (isErrno(error, "ENOSPC", "EDQUOT")) writer.abandon();
+    else writer.leave();
     throw error;
   }
   writer.abandon();

@@ -1,5 +1,6 @@
 import { listFolder } from "../linux/folder.ts";
 import { statIfAny } from "../linux/stat.ts";
+import { partialPath } from "./blob-writer.ts";
 import { blobPath, blobsPath } from "./blobs.ts";
 import type { ImageEntry } from "./index-file.ts";
 import { blobsOf } from "./reach.ts";
@@ -23,6 +24,14 @@ export function blobSizes(root: string): Map<string, number> {
     sizes.set(digest, statIfAny(blobPath(root, digest))?.size ?? 0);
   }
   return sizes;
+}
+
+/** Bytes of what is on its way into the store, or was when somebody was broken off. */
+export function partialBytes(root: string): number {
+  let sum = 0;
+  for (const { name } of listFolder(partialPath(root)))
+    sum += statIfAny(`${partialPath(root)}/${name}`)?.size ?? 0;
+  return sum;
 }
 
 /** Bytes of the layers that only the images of `gone` have, not those of `staying`, nor containers by their layers. */

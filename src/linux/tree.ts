@@ -118,6 +118,9 @@ export function symlinkName(target: string, dirfd: number, name: string): void {
   done(libc().symlinkat(bytes(target), dirfd, bytes(name, 1)), "symlink", name);
 }
 
+/** open(2), of a folder: a file in it without a name. With O_DIRECTORY, so that old kernels refuse it. */
+export const O_TMPFILE = 0o20000000 | O.DIRECTORY;
+
 /** linkat(2): gives the file that was opened with O_TMPFILE its name at a path of the host; EEXIST where that is taken. */
 export function linkDescriptor(fd: number, path: string): void {
   const AT_SYMLINK_FOLLOW = 0x400;

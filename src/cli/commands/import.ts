@@ -3,6 +3,7 @@ import { isErrno } from "../../linux/errno.ts";
 import { EngineError } from "../../linux/errors.ts";
 import { close, O, open, read } from "../../linux/file.ts";
 import { print } from "../../linux/process.ts";
+import { fstat, isDirectory } from "../../linux/stat.ts";
 import { isTerminal } from "../../linux/tty.ts";
 import type { Command, Parsed } from "../command.ts";
 import { absolute, enginePaths } from "../engine.ts";
@@ -70,7 +71,13 @@ function openInput(from: string): number {
     return 0;
   }
   try {
-    return open(absolute(from), O.RDONLY | O.NOCTTY);
+    const fd = open(absolute(from), O.RDONLY | O.NOCTTY);
+    if (!isDirectory(fstat(fd))) return fd;
+    close(fd);
+    throw new EngineError(
+      `cannot import ${from}: it is a folder: 'tar -C ${from} -c . | mydocker import -' takes it`,
+      1,
+    );
   } catch (error) {
     if (isErrno(error, "ENOENT", "ENOTDIR", "EACCES"))
       throw new EngineError(`open ${from}: no such file or directory`, 1, { cause: error });

@@ -35,6 +35,9 @@ async function run(input: Parsed): Promise<number> {
     throw new UsageError("Must provide --username with --password-stdin", 1);
   if (input.has("password"))
     print(2, "WARNING! Using --password via the CLI is insecure. Use --password-stdin.\n");
+  if (!input.has("username") && !input.has("password")) {
+    if (await loginAgain(server)) return 0;
+  }
   const username = input.text("username") || (await askFor("Username: ", true));
   if (username === "") throw new EngineError("Non-null Username Required", 1);
   const password = fromStdin
@@ -49,6 +52,23 @@ async function run(input: Parsed): Promise<number> {
     );
   print(1, "Login Succeeded\n");
   return 0;
+}
+
+/** With the credentials that are kept for it, where there are any and they are still right. */
+async function loginAgain(server: string): Promise<boolean> {
+  const { login, storedLogin } = await import("../../image/registry/login.ts");
+  const known = await storedLogin(server);
+  if (known === undefined) return false;
+  print(1, "Authenticating with existing credentials...\n");
+  try {
+    await interruptible((signal) => login(server, known.username, known.password, { signal }));
+  } catch (error) {
+    if (!isTerminal(0) || !(error instanceof EngineError)) throw error;
+    print(2, `Login did not succeed, error: ${error.message}\n`);
+    return false;
+  }
+  print(1, "Login Succeeded\n");
+  return true;
 }
 
 /** The whole of stdin, but for the end of its last line. */

@@ -1,6 +1,6 @@
 import { EngineError } from "../../linux/errors.ts";
 import type { RegistryOptions } from "./client.ts";
-import { type Credentials, eraseCredentials, storeCredentials } from "./credentials.ts";
+import { type Credentials, eraseCredentials, findCredentials, storeCredentials } from "./credentials.ts";
 import { Endpoint } from "./endpoint.ts";
 import { bodyWords, RegistryError } from "./errors.ts";
 import { placesOf, readRegistries } from "./registries-conf.ts";
@@ -42,6 +42,15 @@ async function lasting(endpoint: Endpoint, username: string, password: string): 
   if (!authorizer.realm) return { username, password };
   const { refresh } = await authorizer.token(authorizer.realm, "", [], true);
   return refresh === undefined ? { username, password } : { identityToken: refresh };
+}
+
+/** The user and password that are kept for a registry; undefined where there are none, or a token in their place. */
+export async function storedLogin(
+  domain: string,
+  options: Pick<RegistryOptions, "home" | "env"> = {},
+): Promise<{ readonly username: string; readonly password: string } | undefined> {
+  const known = await findCredentials(domain, "", surroundings(options));
+  return known !== undefined && "password" in known ? known : undefined;
 }
 
 /** Forgets a registry's credentials; whether there were any. */
