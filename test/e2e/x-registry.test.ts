@@ -283,6 +283,11 @@ describeWithRegistry("a registry with passwords", () => {
     expect(statSync(`${home}/.docker`).mode & 0o7777).toBe(0o700);
     const auth = Buffer.from("me:right").toString("base64");
     expect(JSON.parse(readFileSync(config, "utf8"))).toEqual({ auths: { [at]: { auth } } });
+    // with what is kept
+    expect(await run(["login", at])).toMatchObject({
+      code: 0,
+      stdout: "Authenticating with existing credentials...\nLogin Succeeded\n",
+    });
     expect((await run(pushed)).code).toBe(0);
     await ok("rmi", `${at}/secret`);
     expect(await run(["run", "--rm", "-q", `${at}/secret`, "echo", "in"])).toEqual({

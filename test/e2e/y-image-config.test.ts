@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { existsSync, lstatSync, readdirSync, readFileSync } from "node:fs";
-import { background, fails, mydocker, newName, ok, ROOT, suite } from "./harness.ts";
+import { existsSync, lstatSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { background, fails, mydocker, newName, ok, ROOT, scratch, start, suite } from "./harness.ts";
 
 suite();
 
@@ -93,6 +93,41 @@ describe("what an image says of its containers", () => {
     expect(await ok("images", "-q", "no")).toBe("");
     expect(await ok("inspect", "-f", "{{.State.Paused}}", name)).toBe("false");
   });
+});
+
+test("an image of another platform is told, unless it was asked for", async () => {
+  const name = newName();
+  const foreign = process.arch === "arm64" ? "linux/amd64" : "linux/arm64";
+  const seed = newName();
+  await ok("run", "--name", seed, "busybox", "true");
+  const tar = `${scratch()}/root.tar`;
+  await ok("export", "-o", tar, seed);
+  await ok("import", "--platform", foreign, tar, name);
+  const told = await mydocker(["run", "--rm", name, "echo", "hello"]);
+  expect(told).toMatchObject({ code: 0, stdout: "hello\n" });
+  expect(told.stderr).toBe(
+    `WARNING: The requested image's platform (${foreign}) does not match the detected host platform and no specific platform was requested\n`,
+  );
+  const asked = await mydocker(["run", "--rm", "--platform", foreign, name, "echo", "hello"]);
+  expect(asked).toMatchObject({ code: 0, stdout: "hello\n", stderr: "" });
+  await ok("rm", seed);
+  await ok("rmi", name);
+});
+
+test("an archive whose writer is killed leaves the one before it, and nothing beside it", async () => {
+  const folder = scratch();
+  await ok("run", "--rm", "busybox", "true");
+  const big = newName();
+  await ok("run", "--name", big, "busybox", "dd", "if=/dev/urandom", "of=/big", "bs=1M", "count=64");
+  await ok("export", "-o", `${folder}/whole.tar`, big);
+  const size = statSync(`${folder}/whole.tar`).size;
+  const child = start(["export", "-o", `${folder}/whole.tar`, big]);
+  await Bun.sleep(20);
+  child.kill("SIGKILL");
+  await child.exited;
+  expect(readdirSync(folder)).toEqual(["whole.tar"]);
+  expect(statSync(`${folder}/whole.tar`).size).toBe(size);
+  await ok("rm", big);
 });
 
 describe("volumes that an image declares", () => {
