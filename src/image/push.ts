@@ -119,11 +119,14 @@ class Push {
     }
   }
 
-  async #compress({ digest }: Descriptor, held: number[]): Promise<Descriptor> {
+  async #compress(layer: Descriptor, held: number[]): Promise<Descriptor> {
+    const { digest } = layer;
     const fd = holdBlob(this.root, digest);
     if (fd === undefined)
       throw new EngineError(`blob ${digest} is missing from the store: pull the image anew`);
     try {
+      // whoever made the image may have called plain what is not
+      if (!isPlain(describeLayer({ digest, fd }))) return layer;
       const blob = await compressed(this.root, fd);
       held.push(blob.fd);
       return describeLayer(blob);

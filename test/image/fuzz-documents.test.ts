@@ -25,7 +25,7 @@ import {
   withStore,
 } from "./image-support.ts";
 import { damaged, mutated, textOf } from "./mutate.ts";
-import { isRoot, type Part, tarOf } from "./support.ts";
+import { isRoot, openBelow, type Part, tarOf } from "./support.ts";
 import { Random } from "./tar/fuzz-parts.ts";
 
 const ROUNDS = Number(process.env.MYDOCKER_FUZZ ?? 3000);
@@ -145,6 +145,7 @@ function checkStore({ folder, list }: Scratch, seed: number, besides: readonly s
     ...[...list("layers"), ...list("blobs/sha256")].filter((name) => !/^[0-9a-f]{64}$/.test(name)),
     ...list("blobs/partial"),
   ];
+  wrong.push(...openBelow(folder));
   if (wrong.length > 0) throw new Error(`seed ${seed}: ${wrong.join(" ")}`);
 }
 
