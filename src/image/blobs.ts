@@ -21,7 +21,8 @@ const ARCHITECTURE = process.arch === "x64" ? "amd64" : process.arch;
  */
 export function readConfig(root: string, id: string): { config: ImageConfig; foreign?: string } {
   const whole = JSON.parse(readText(blobPath(root, id))) as Partial<ImageDocument>;
-  const { config, os, architecture } = whole;
-  if (!architecture || architecture === ARCHITECTURE) return { config: config ?? {} };
+  const { config, os = "linux", architecture = ARCHITECTURE } = whole;
+  if (os === "linux" && (architecture === "" || architecture === ARCHITECTURE))
+    return { config: config ?? {} };
   return { config: config ?? {}, foreign: `${os}/${architecture}` };
 }

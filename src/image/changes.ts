@@ -8,7 +8,10 @@ const CHANGES: Readonly<Record<string, Change>> = {
   CMD: (config, text) => ({ ...config, Cmd: command(config, text) }),
   // as Docker: with a new entrypoint an old command makes no sense
   ENTRYPOINT: ({ Cmd: _, ...config }, text) => ({ ...config, Entrypoint: command(config, text) }),
-  ENV: (config, text) => ({ ...config, Env: withVariables(config.Env ?? [], pairs(text, "ENV")) }),
+  ENV: (config, text) => ({
+    ...config,
+    Env: withVariables(config.Env ?? [], pairs(text, "ENV", variablesOf(config))),
+  }),
   EXPOSE: (config, text) => ({
     ...config,
     ExposedPorts: { ...config.ExposedPorts, ...objects(words(text).map(port)) },
@@ -16,7 +19,7 @@ const CHANGES: Readonly<Record<string, Change>> = {
   HEALTHCHECK: (config, text) => ({ ...config, Healthcheck: healthcheck(text) }),
   LABEL: (config, text) => ({
     ...config,
-    Labels: { ...config.Labels, ...Object.fromEntries(pairs(text, "LABEL")) },
+    Labels: { ...config.Labels, ...Object.fromEntries(pairs(text, "LABEL", variablesOf(config))) },
   }),
   ONBUILD: (config, text) => ({ ...config, OnBuild: [...(config.OnBuild ?? []), text] }),
   SHELL: (config, text) => ({ ...config, Shell: list(text) ?? fail("SHELL needs a JSON list of texts") }),
@@ -83,29 +86,50 @@ function port(text: string): string {
   return `${match[1]}/${(match[2] ?? "tcp").toLowerCase()}`;
 }
 
+type Variables = ReadonlyMap<string, string>;
+
+function variablesOf({ Env }: ImageConfig): Variables {
+  return new Map(
+    (Env ?? []).map((entry) => [entry.split("=", 1)[0] ?? "", entry.slice(entry.indexOf("=") + 1)]),
+  );
+}
+
+/** `$K` and `${K}` as in a Dockerfile: of the environment so far, empty where there is none; `\\$` is a dollar. */
+function expand(text: string, variables: Variables): string {
+  return text.replace(/\\(\$)|\$(?:\{(\w+)\}|(\w+))/g, (_, dollar, braced, plain) =>
+    dollar === undefined ? (variables.get(braced ?? plain) ?? "") : "$",
+  );
+}
+
 /** `K=V K2="V 2"`, or the old `K V` of one variable. */
-function pairs(text: string, what: string): [string, string][] {
+function pairs(text: string, what: string, variables: Variables): [string, string][] {
   if (!/^[^\s="']+=/.test(text)) {
     const match = /^(\S+)\s+([\s\S]+)$/.exec(text);
     if (!match) return fail(`${what} ${text}: use KEY=VALUE`);
-    return [[match[1] ?? "", match[2] ?? ""]];
+    return [[match[1] ?? "", expand(match[2] ?? "", variables)]];
   }
   const found: [string, string][] = [];
   const pattern = /\s*([^\s=]+)=((?:"(?:[^"\\]|\\[\s\S])*"|'[^']*'|\\[\s\S]|[^\s"'\\])*)/gy;
   let end = 0;
   for (let match = pattern.exec(text); match !== null; match = pattern.exec(text)) {
     end = pattern.lastIndex;
-    found.push([unquote(match[1] ?? ""), unquote(match[2] ?? "")]);
+    found.push([unquote(match[1] ?? "", variables), unquote(match[2] ?? "", variables)]);
   }
   return text.slice(end).trim() === ""
     ? found
     : fail(`${what} ${text}: use KEY=VALUE, with quotes around blanks`);
 }
 
-function unquote(text: string): string {
-  return text.replace(/"((?:[^"\\]|\\[\s\S])*)"|'([^']*)'|\\([\s\S])/g, (_, double, single, escaped) =>
-    double === undefined ? (single ?? escaped) : double.replace(/\\(["\\$])/g, "$1"),
-  );
+/** Without its quotes; variables are not looked up in single ones. */
+function unquote(text: string, variables: Variables): string {
+  const parts = text.match(/"(?:[^"\\]|\\[\s\S])*"|'[^']*'|(?:[^"'\\]|\\[\s\S])+/g) ?? [];
+  return parts
+    .map((part) => {
+      if (part.startsWith("'")) return part.slice(1, -1);
+      if (part.startsWith('"')) return expand(part.slice(1, -1), variables).replace(/\\(["\\])/g, "$1");
+      return expand(part, variables).replace(/\\([\s\S])/g, "$1");
+    })
+    .join("");
 }
 
 function withVariables(env: readonly string[], added: readonly (readonly [string, string])[]): string[] {

@@ -7,17 +7,22 @@ import { close, O, open } from "../../src/linux/file.ts";
 /** Tests that set owners or make devices need root. */
 export const isRoot = process.getuid?.() === 0;
 
-/** The files and folders below /var/tmp that this process has open; all else is the runtime's, which closes it when it likes. */
-export function openFiles(): string[] {
+/** What this process has open at or below a folder, be it still there or not; all else the runtime closes when it likes. */
+export function openBelow(folder: string): string[] {
   return readdirSync("/proc/self/fd").flatMap((fd) => {
     try {
       const path = readlinkSync(`/proc/self/fd/${fd}`);
-      return path.startsWith("/var/tmp/") ? [path] : [];
+      return path.startsWith(folder) ? [path] : [];
     } catch {
-      // the one by which the folder itself was read
+      // that of the listing itself
       return [];
     }
   });
+}
+
+/** The same for all that tests make. */
+export function openFiles(): string[] {
+  return openBelow("/var/tmp/");
 }
 
 /** Runs `work` with a new folder that is gone afterwards. */
