@@ -79,7 +79,7 @@ export function timeOf(value: string): number {
 }
 
 /** Docker's path.Match on the familiar name, with or without the tag; a plain repository stands for all of its tags. */
-export function referenceTest(pattern: string): Test {
+function referenceTest(pattern: string): Test {
   const glob = globOf(pattern);
   return ({ name }) =>
     [name.repository, `${name.repository}:${name.tag}`, `${name.repository}@${name.digest}`].some((text) =>

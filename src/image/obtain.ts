@@ -80,7 +80,7 @@ async function restoreLayers(root: string, reference: string): Promise<Image | u
 }
 
 /** Whether the image of that id is for a platform; an archive of the user's is for any. */
-export function isForPlatform(root: string, id: string, platform: Platform): boolean {
+function isForPlatform(root: string, id: string, platform: Platform): boolean {
   if (own(readIndex(root).images, id)?.manifest === undefined) return true;
   return fitsPlatform(parseDocument(readBlob(root, id)), platform);
 }

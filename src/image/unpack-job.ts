@@ -16,7 +16,7 @@ const ALWAYS_ALLOWED = 16 * 2 ** 30;
 const RATIO = 1100;
 
 /** How many bytes of content a layer of `size` stored bytes may unpack to. */
-export function mostContent(size: number): number {
+function mostContent(size: number): number {
   return Math.max(ALWAYS_ALLOWED, size * RATIO);
 }
 

@@ -15,7 +15,7 @@ const HUB_NAMES = [HUB, "index.docker.io", "registry-1.docker.io"];
 const TOKEN_USER = "<token>";
 
 /** The name under which Docker keeps a registry's credentials: its host, but for the hub. */
-export function credentialKey(domain: string): string {
+function credentialKey(domain: string): string {
   return HUB_NAMES.includes(domain) ? HUB_KEY : domain;
 }
 
