@@ -54,7 +54,7 @@ export async function importImage(
   } catch (error) {
     if (held.length === 0) writer.abandon();
     if (error instanceof ArchiveError)
-      throw new EngineError(`cannot import ${origin}: ${error.message}`, 1, { cause: error });
+      throw new EngineError(`cannot import ${origin}: ${error.message}`, 125, { cause: error });
     throw error;
   } finally {
     for (const fd of held) close(fd);

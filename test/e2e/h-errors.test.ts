@@ -74,7 +74,7 @@ const WRONG: readonly (readonly [args: string, code: number, words: RegExp])[] =
   ["commit nosuch image", 1, /No such container: nosuch/],
   ["rmi nosuch", 1, /No such image: nosuch/],
   ["import /etc", 1, /cannot import \/etc: it is a folder/],
-  ["import /etc/passwd", 1, /cannot import \/etc\/passwd: it is not a tar archive/],
+  ["import /etc/passwd", 125, /cannot import \/etc\/passwd: it is not a tar archive/],
   ["import /nowhere.tar", 1, /open \/nowhere.tar: no such file/],
   ["tag busybox sha256:abc", 1, /refusing to create an ambiguous tag/],
   ["rmi ../../etc", 1, /invalid reference format|No such image/],
