@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import type { Command } from "./measure.ts";
+import { type Command, Interrupted, interruption } from "./measure.ts";
 import { processes } from "./memory.ts";
 
 const PAUSE_MS = 5;
@@ -19,7 +19,9 @@ export async function peakOf(command: Command, also: readonly number[] = []): Pr
   while (!over) {
     most = Math.max(most, heldBy([child.pid, ...also]));
     await Bun.sleep(PAUSE_MS);
+    if (interruption.seen) child.kill("SIGKILL");
   }
+  if (interruption.seen) throw new Interrupted("interrupted");
   const code = await exited;
   if (code !== 0) throw new Error(`${command.argv.join(" ")}: exit code ${code}`);
   return most;
