@@ -3,11 +3,11 @@ import { ArchiveError } from "./archive-error.ts";
 import { ZstdFrames } from "./zstd-frames.ts";
 
 /** What is read, and handed to the decompressor, at a time. */
-const PIECE = 256 << 10;
+const PIECE = 128 << 10;
 /** The decompressors' output buffer: each filled one costs a turn of the event loop. */
-const OUTPUT = 1 << 20;
+const OUTPUT = 128 << 10;
 /** How far the decompressor may be ahead of the writing of files, on either side of it. */
-const AHEAD = 4 << 20;
+const AHEAD = 512 << 10;
 
 /** An archive being read. Both digests are hex SHA-256, to be asked when `pieces` has come to its end. */
 export interface Source {
