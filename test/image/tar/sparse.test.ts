@@ -50,7 +50,9 @@ describe.skipIf(!isGnu).each(FORMATS)("what GNU tar packs: %s", (_, flags) => {
       for (const step of [65536, 700]) {
         const { size: stored } = await unpackTo(`${folder}/out`, made.stdout, step);
         const [before, now] = [lstatSync(`${folder}/file`), lstatSync(`${folder}/out/file`)];
-        expect([now.size, now.blocks]).toEqual([before.size, before.blocks]);
+        expect(now.size).toBe(before.size);
+        // but for a block of the file system's own that maps them
+        expect(Math.abs(now.blocks - before.blocks)).toBeLessThanOrEqual(64);
         expect(stored).toBe(offsets.length * 4096 + 5);
         for (const [i, at] of offsets.entries())
           expect(dataAt(`${folder}/out/file`, at).equals(Buffer.alloc(4096, `${i}.`))).toBe(true);
