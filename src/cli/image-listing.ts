@@ -1,4 +1,4 @@
-import { familiar, type ListedImage, splitFull } from "../image/store.ts";
+import { familiar, type ListedImage, shortId, splitFull } from "../image/store.ts";
 import { localTime } from "../linux/time.ts";
 import { humanDuration, humanSize } from "./units.ts";
 
@@ -44,10 +44,6 @@ export function namesOf({ tags, digests }: ListedImage): ImageName[] {
 function nameOfTag(full: string): ImageName {
   const { repository, tag = NONE } = splitFull(full);
   return { repository: familiar(repository), tag, digest: NONE };
-}
-
-function shortId(id: string): string {
-  return id.slice(id.indexOf(":") + 1).slice(0, 12);
 }
 
 /** An image under one of its names, with Docker's fields; of one that is not unpacked yet, id and size are not known. */

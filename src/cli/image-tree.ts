@@ -1,5 +1,4 @@
-import type { Paths } from "../container/paths.ts";
-import type { ListedImage } from "../image/store.ts";
+import { type ListedImage, shortId } from "../image/store.ts";
 import { imageRow, namesOf } from "./image-listing.ts";
 import { humanSize } from "./units.ts";
 
@@ -14,7 +13,7 @@ interface Node {
  * `images --tree`: layers from the lowest up, each with its size, those above it further in, and the images that end there.
  * A layer that several images have is shown once.
  */
-export function renderTree(_paths: Paths, images: readonly ListedImage[]): string {
+export function renderTree(images: readonly ListedImage[]): string {
   const root: Node = { size: 0, images: [], above: new Map() };
   for (const image of images) {
     let node = root;
@@ -50,9 +49,7 @@ function render(node: Node, indent: string): string[] {
       const { ID = "", Size = "" } = imageRow(image, { repository: "", tag: "", digest: "" }, false);
       return ` ← ${nameOf(image)} (${ID}, ${Size})`;
     });
-    lines.push(
-      `${indent}${last ? "└─" : "├─"} ${name.slice(0, 12)} ${humanSize(child.size, 3)}${ends.join("")}`,
-    );
+    lines.push(`${indent}${last ? "└─" : "├─"} ${shortId(name)} ${humanSize(child.size, 3)}${ends.join("")}`);
     lines.push(...render(child, `${indent}${last ? "   " : "│  "}`));
   }
   return lines;

@@ -1,3 +1,4 @@
+import { shortId } from "../image/full-name.ts";
 import type { LayerState } from "../image/progress.ts";
 import { humanSize } from "./units.ts";
 
@@ -60,11 +61,6 @@ function noteOf(state: LayerState, note: string): string {
   if (note === "") return "";
   if (state === "retrying") return ` in ${note} ${note === "1" ? "second" : "seconds"}`;
   return state === "mounted" ? ` from ${note}` : "";
-}
-
-/** The first 12 digits, as Docker shows layers. */
-function shortId(digest: string): string {
-  return digest.slice(digest.indexOf(":") + 1).slice(0, 12);
 }
 
 /** One line for a terminal of so many columns, with a bar where there is one to show and room for it; never longer. */

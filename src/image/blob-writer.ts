@@ -9,6 +9,7 @@ import {
   O,
   open,
   pread,
+  read,
   rename,
   truncate,
   unlinkIfAny,
@@ -17,8 +18,7 @@ import {
 import { isHole } from "../linux/holes.ts";
 import { fstat, isStillAt } from "../linux/stat.ts";
 import { blobPath, blobsPath } from "./blobs.ts";
-import { digestOf } from "./document.ts";
-import { holdBlob } from "./read-blob.ts";
+import { digestOf, holdBlob } from "./read-blob.ts";
 
 /** Where blobs lie that are not whole yet, by digest; those whose digest is not known yet have names of their own. */
 export function partialPath(root: string): string {
@@ -74,6 +74,12 @@ export class BlobWriter {
     else writeAll(this.fd, piece);
     this.#hash.update(piece);
     this.#offset += piece.length;
+  }
+
+  /** Writes all that is yet to be read from a descriptor. */
+  take(from: number): void {
+    const buffer = new Uint8Array(PIECE);
+    for (let got = read(from, buffer); got > 0; got = read(from, buffer)) this.write(buffer.subarray(0, got));
   }
 
   /** Begins anew, from nothing. */

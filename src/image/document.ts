@@ -64,11 +64,6 @@ const CONFIGS: ReadonlySet<string> = new Set([MEDIA.ociConfig, MEDIA.dockerConfi
 /** Overlayfs takes 500 lower folders; Docker stops at 125 to 127, as an image has to fit beside what is built on it. */
 export const MOST_LAYERS = 127;
 
-/** The digest of a document. */
-export function digestOf(bytes: Uint8Array): string {
-  return `sha256:${new Bun.CryptoHasher("sha256").update(bytes).digest("hex")}`;
-}
-
 type Fields = Readonly<Record<string, unknown>>;
 
 /** The JSON object in a document from outside. Throws EngineError where it is none. */

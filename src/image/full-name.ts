@@ -34,6 +34,11 @@ export function splitFull(full: string): { repository: string; tag?: string; dig
   return { repository: full.slice(0, colon), tag: full.slice(colon + 1) };
 }
 
+/** The first twelve digits of an id, or a digest. */
+export function shortId(id: string): string {
+  return id.slice(id.indexOf(":") + 1).slice(0, 12);
+}
+
 /** A whole name as people write it, without what goes without saying: `busybox:latest`, `ghcr.io/a/b@sha256:…`. */
 export function familiar(name: string): string {
   if (name.startsWith(`${HUB}/library/`)) return name.slice(HUB.length + "/library/".length);

@@ -48,9 +48,12 @@ export async function importImage(
       history: { created, comment: message ?? `Imported from ${origin}` },
       ...(platform && { platform }),
     });
-    nameImage(store, installed, { tags: tag === undefined ? [] : [tag], digests: [] });
-    installed.release();
-    return installed.id;
+    try {
+      nameImage(store, installed, { tags: tag === undefined ? [] : [tag], digests: [] });
+      return installed.id;
+    } finally {
+      installed.release();
+    }
   } catch (error) {
     if (held.length === 0) writer.abandon();
     if (error instanceof ArchiveError)

@@ -1,4 +1,4 @@
-import { isErrno } from "../linux/errno.ts";
+import { isDiskFull } from "../linux/errno.ts";
 import { EngineError } from "../linux/errors.ts";
 import { close, O, open } from "../linux/file.ts";
 import { syncFilesystem } from "../linux/tree.ts";
@@ -6,9 +6,9 @@ import { type HeldBlob, putBlob } from "./blob-writer.ts";
 import { chainIds, type Descriptor, type ImageDocument, type Manifest } from "./document.ts";
 import { type ImageEntry, readIndex, updateIndex } from "./index-file.ts";
 import { holdLayer, publishLayer, wantLayer } from "./layer-folder.ts";
-import { archiveSource } from "./origin.ts";
+import { tagFor } from "./origin.ts";
 import { type Progress, SILENT } from "./progress.ts";
-import { holdBlob } from "./read-blob.ts";
+import { needBlob } from "./read-blob.ts";
 import { Slots } from "./slots.ts";
 import { ArchiveError } from "./tar/archive-error.ts";
 import { settleLayer } from "./tar/settle.ts";
@@ -40,12 +40,7 @@ export type Bring = (layer: Descriptor, signal: AbortSignal, progress: Progress)
 
 /** For an image of which all blobs are in the store. */
 export function bringFrom(root: string): Bring {
-  return ({ digest }) => {
-    const fd = holdBlob(root, digest);
-    if (fd === undefined)
-      throw new EngineError(`blob ${digest} of the image is missing from the store: pull the image anew`);
-    return Promise.resolve(fd);
-  };
+  return async ({ digest }) => needBlob(root, digest);
 }
 
 /** An image that is whole in the store, but without a name; nothing of it is swept until `release`. */
@@ -255,7 +250,7 @@ function refused(digest: string, error: ArchiveError): EngineError {
 }
 
 function explained(error: unknown): unknown {
-  if (isErrno(error, "ENOSPC", "EDQUOT"))
+  if (isDiskFull(error))
     return new EngineError("cannot store the image: no space left on device", 125, { cause: error });
   return error;
 }
@@ -274,11 +269,7 @@ export function nameImage(
 ): void {
   updateIndex(root, run, ({ images, tags, digests }) => {
     images.set(id, entry);
-    for (const tag of names.tags) {
-      // an archive of that name has it again when it changes
-      const over = archiveSource(root, tag);
-      tags.set(tag, { id, ...(over !== undefined && { over }) });
-    }
+    for (const tag of names.tags) tags.set(tag, tagFor(root, tag, id));
     for (const digest of names.digests) digests.set(digest, id);
   });
 }

@@ -1,9 +1,9 @@
 import { isErrno } from "../linux/errno.ts";
-import { close, lock, lockShared, mkdir, O, open, rename, tryLockShared } from "../linux/file.ts";
+import { close, lock, lockShared, mkdirIfMissing, rename, tryLockShared } from "../linux/file.ts";
 import { listFolder, removeTree } from "../linux/folder.ts";
 import { isStillAt } from "../linux/stat.ts";
 import { layersPath } from "./name.ts";
-import { dropTemporary, makeLayersFolder, TEMPORARY, type Temporary } from "./temporary.ts";
+import { dropTemporary, makeLayersFolder, openFolder, TEMPORARY, type Temporary } from "./temporary.ts";
 
 /** Opens an unpacked layer and keeps it from being swept until the descriptor is closed; undefined where there is none. */
 export function holdLayer(root: string, name: string): number | undefined {
@@ -13,15 +13,6 @@ export function holdLayer(root: string, name: string): number | undefined {
   if (tryLockShared(fd) && isStillAt(fd, path)) return fd;
   close(fd);
   return undefined;
-}
-
-function openFolder(path: string): number | undefined {
-  try {
-    return open(path, O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
-  } catch (error) {
-    if (isErrno(error, "ENOENT")) return undefined;
-    throw error;
-  }
 }
 
 const PATIENCE_MS = 25;
@@ -41,7 +32,7 @@ export async function wantLayer(
     signal?.throwIfAborted();
     const present = holdLayer(root, name);
     if (present !== undefined) return present;
-    makeIfMissing(path);
+    mkdirIfMissing(path);
     const fd = openFolder(path);
     if (fd !== undefined && lock(fd, false) && isStillAt(fd, path)) {
       const made = holdLayer(root, name);
@@ -55,14 +46,6 @@ export async function wantLayer(
     }
     if (fd !== undefined) close(fd);
     await Bun.sleep(PATIENCE_MS);
-  }
-}
-
-function makeIfMissing(path: string): void {
-  try {
-    mkdir(path, 0o755);
-  } catch (error) {
-    if (!isErrno(error, "EEXIST")) throw error;
   }
 }
 

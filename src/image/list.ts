@@ -1,6 +1,6 @@
 import { listFolder } from "../linux/folder.ts";
 import { statIfAny } from "../linux/stat.ts";
-import { type ImageEntry, type Index, readIndex, type Tag } from "./index-file.ts";
+import { type ImageEntry, type Index, readIndex } from "./index-file.ts";
 import { archiveName, archivePath, fullNameOfArchive, isArchiveName, layersPath } from "./name.ts";
 import { archiveSource, EMBEDDED_NAME, embeddedFacts, embeddedId, isInStep } from "./origin.ts";
 
@@ -33,7 +33,7 @@ export function listImages(root: string): ListedImage[] {
     if (names.length === 0 && entry.manifest === undefined) continue;
     listed.push({
       id,
-      tags: names.map(([name]) => name).sort(),
+      tags: names.sort(),
       digests: (digests.get(id) ?? []).sort(),
       size: entry.size,
       created: entry.created,
@@ -52,17 +52,13 @@ function newestFirst(listed: readonly ListedImage[]): ListedImage[] {
   return timed.map(({ image }) => image);
 }
 
-/** The tags of each image that are in step with the archives. */
-function groupTags(
-  root: string,
-  index: Index,
-  archives: ReadonlySet<string>,
-): ReadonlyMap<string, (readonly [string, Tag])[]> {
+/** The whole names of each image that are in step with the archives. */
+function groupTags(root: string, index: Index, archives: ReadonlySet<string>): ReadonlyMap<string, string[]> {
   const inStep = Object.entries(index.tags).filter(([full, tag]) => {
     const archive = archives.has(archiveName(full) ?? "") ? archiveSource(root, full) : undefined;
     return isInStep(tag, archive);
   });
-  return group(inStep.map(([full, tag]) => [tag.id, [full, tag] as const] as const));
+  return group(inStep.map(([full, tag]) => [tag.id, full] as const));
 }
 
 function group<T>(pairs: readonly (readonly [string, T])[]): Map<string, T[]> {

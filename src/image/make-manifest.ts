@@ -1,7 +1,8 @@
 import { pread } from "../linux/file.ts";
 import { fstat } from "../linux/stat.ts";
 import type { HeldBlob } from "./blob-writer.ts";
-import { type Descriptor, digestOf, type Manifest, MEDIA, parseManifest } from "./document.ts";
+import { type Descriptor, type Manifest, MEDIA, parseManifest } from "./document.ts";
+import { digestOf } from "./read-blob.ts";
 
 /** How a layer is stored, by its first bytes. */
 function compressionOf(fd: number): "" | "gzip" | "zstd" {

@@ -53,6 +53,12 @@ export function archiveSource(root: string, full: string): string | undefined {
   return stat && sourceOf(stat);
 }
 
+/** What a whole name that is given to an image stands for; an archive of that name has it again when it changes. */
+export function tagFor(root: string, full: string, id: string): Tag {
+  const over = archiveSource(root, full);
+  return { id, ...(over !== undefined && { over }) };
+}
+
 /**
  * Whether a tag still says what its name stands for, `archive` being the present state of the archive of that name. A newer
  * archive takes the name; one that was taken away took its image with it.

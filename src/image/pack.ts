@@ -1,4 +1,4 @@
-import { isErrno, SysError } from "../linux/errno.ts";
+import { isDiskFull, isErrno, SysError } from "../linux/errno.ts";
 import { EngineError } from "../linux/errors.ts";
 import { close, fsync, O, open, renameNew, syncFolder, unlinkIfAny } from "../linux/file.ts";
 import { exists } from "../linux/stat.ts";
@@ -79,7 +79,6 @@ function explained(thrown: unknown, out: string): unknown {
   const error = thrown instanceof EngineError ? thrown.cause : thrown;
   if (!(error instanceof SysError)) return thrown;
   if (error.code === "EEXIST") return taken(out);
-  const reason =
-    error.code === "ENOSPC" || error.code === "EDQUOT" ? "no space left on device" : error.message;
+  const reason = isDiskFull(error) ? "no space left on device" : error.message;
   return new EngineError(`cannot write ${out}: ${reason}`, 125, { cause: error });
 }

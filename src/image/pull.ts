@@ -1,7 +1,7 @@
-import { isErrno } from "../linux/errno.ts";
+import { isDiskFull } from "../linux/errno.ts";
 import { EngineError, undone } from "../linux/errors.ts";
 import { close } from "../linux/file.ts";
-import { type BlobWriter, wantBlob } from "./blob-writer.ts";
+import { wantBlob } from "./blob-writer.ts";
 import {
   type Descriptor,
   isList,
@@ -32,18 +32,11 @@ export interface PullOptions {
   readonly found?: () => void;
 }
 
-/** What was pulled. */
-export interface Pulled {
-  readonly id: string;
-  /** That of the manifest, or list of manifests, in the registry. */
-  readonly digest: string;
-}
-
 /**
  * Pulls an image from its registry (OCI distribution-spec, "Pull"): every byte is verified before it is used, and the name is
  * given when all of it is on disk. Throws EngineError where it cannot be had; what was brought by then helps the next try.
  */
-export async function pullImage(store: Store, reference: Reference, options: PullOptions): Promise<Pulled> {
+export async function pullImage(store: Store, reference: Reference, options: PullOptions): Promise<void> {
   const { progress, signal } = options;
   const { path, tag, digest: wanted } = reference;
   sweepOnceABoot(store);
@@ -74,7 +67,6 @@ export async function pullImage(store: Store, reference: Reference, options: Pul
     const what = known === installed.id ? "Image is up to date" : "Downloaded newer image";
     progress.line(`Status: ${what} for ${familiar(canonical(reference))}`);
     sweepOld(store);
-    return { id: installed.id, digest: top.digest };
   } finally {
     installed.release();
   }
@@ -104,7 +96,7 @@ export async function pullAllTags(
 
 /** Whether it was for lack of room: what could be stored of the image then only takes more of it. */
 function isFull(error: unknown): boolean {
-  return isErrno(error instanceof Error ? (error.cause ?? error) : error, "ENOSPC", "EDQUOT");
+  return isDiskFull(error instanceof Error ? (error.cause ?? error) : error);
 }
 
 type Answer = Awaited<ReturnType<Registry["manifest"]>>;
@@ -160,7 +152,7 @@ async function download(
   try {
     if (writer.offset > size) writer.reset();
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-      await fetchBlob(registry, repository, { digest, size }, sinkOf(writer), {
+      await fetchBlob(registry, repository, { digest, size }, writer, {
         ...(signal !== undefined && { signal }),
         progress: (at) => progress.layer(digest, "downloading", at, size),
       });
@@ -176,7 +168,7 @@ async function download(
     }
   } catch (error) {
     // on a full disk it would be in everybody's way
-    if (isErrno(error, "ENOSPC", "EDQUOT")) writer.abandon();
+    if (isDiskFull(error)) writer.abandon();
     else writer.leave();
     throw error;
   }
@@ -184,18 +176,4 @@ async function download(
   throw new EngineError(
     `filesystem layer verification failed for digest ${digest}: the registry sends other bytes than the image names`,
   );
-}
-
-function sinkOf(writer: BlobWriter): {
-  readonly offset: number;
-  write(piece: Uint8Array): void;
-  reset(): void;
-} {
-  return {
-    get offset() {
-      return writer.offset;
-    },
-    write: (piece) => writer.write(piece),
-    reset: () => writer.reset(),
-  };
 }

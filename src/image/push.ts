@@ -1,4 +1,3 @@
-import { EngineError } from "../linux/errors.ts";
 import { close, pread } from "../linux/file.ts";
 import { type HeldBlob, newBlob } from "./blob-writer.ts";
 import { type Descriptor, MEDIA } from "./document.ts";
@@ -7,7 +6,7 @@ import { readIndex, updateIndex } from "./index-file.ts";
 import type { Store } from "./install.ts";
 import { describeLayer, isPlain, makeManifest } from "./make-manifest.ts";
 import type { Progress } from "./progress.ts";
-import { holdBlob } from "./read-blob.ts";
+import { needBlob } from "./read-blob.ts";
 import { type Reference, repositoryOf } from "./reference.ts";
 import { openRegistry, type Registry } from "./registry/client.ts";
 import { Slots } from "./slots.ts";
@@ -43,7 +42,7 @@ export async function pushImage(
     const { manifest, documentBytes } = image.source;
     for (const { digest } of manifest.layers) progress.layer(digest, "waiting");
     const layers = await push.layers(manifest.layers, held);
-    await push.blob({ ...manifest.config, digest: manifest.config.digest });
+    await push.blob(manifest.config);
     const { manifest: sent, manifestBytes } = layers.some((layer, i) => layer !== manifest.layers[i])
       ? makeManifest(documentBytes, layers, manifest.mediaType === MEDIA.ociManifest)
       : image.source;
@@ -97,9 +96,7 @@ class Push {
 
   /** One blob of the store; with `shown`, its progress is told under that digest. */
   async blob({ digest, size }: Descriptor, shown?: string): Promise<void> {
-    const fd = holdBlob(this.root, digest);
-    if (fd === undefined)
-      throw new EngineError(`blob ${digest} is missing from the store: pull the image anew`);
+    const fd = needBlob(this.root, digest);
     try {
       const tell =
         shown === undefined
@@ -121,9 +118,7 @@ class Push {
 
   async #compress(layer: Descriptor, held: number[]): Promise<Descriptor> {
     const { digest } = layer;
-    const fd = holdBlob(this.root, digest);
-    if (fd === undefined)
-      throw new EngineError(`blob ${digest} is missing from the store: pull the image anew`);
+    const fd = needBlob(this.root, digest);
     try {
       // whoever made the image may have called plain what is not
       if (!isPlain(describeLayer({ digest, fd }))) return layer;

@@ -22,14 +22,25 @@ export function holdBlob(root: string, digest: string): number | undefined {
   return undefined;
 }
 
+/** As holdBlob, of one that must be there. Throws EngineError where it is missing. */
+export function needBlob(root: string, digest: string): number {
+  const fd = holdBlob(root, digest);
+  if (fd === undefined)
+    throw new EngineError(`blob ${digest} is missing from the store: pull the image anew`);
+  return fd;
+}
+
+/** The digest of bytes, as `sha256:…`. */
+export function digestOf(bytes: Uint8Array): string {
+  return `sha256:${new Bun.CryptoHasher("sha256").update(bytes).digest("hex")}`;
+}
+
 /** Manifests and configurations longer than this are refused (the distribution spec's advice for registries). */
 export const LONGEST_DOCUMENT = 4 << 20;
 
 /** The bytes of a manifest or configuration in the store, verified. Throws EngineError where it is missing or damaged. */
 export function readBlob(root: string, digest: string): Uint8Array {
-  const fd = holdBlob(root, digest);
-  if (fd === undefined)
-    throw new EngineError(`blob ${digest} is missing from the store: pull the image anew`);
+  const fd = needBlob(root, digest);
   try {
     const bytes = new Uint8Array(Math.min(fstat(fd).size, LONGEST_DOCUMENT));
     let at = 0;
@@ -38,8 +49,7 @@ export function readBlob(root: string, digest: string): Uint8Array {
       if (got === 0) break;
       at += got;
     }
-    const found = new Bun.CryptoHasher("sha256").update(bytes.subarray(0, at)).digest("hex");
-    if (`sha256:${found}` !== digest)
+    if (digestOf(bytes.subarray(0, at)) !== digest)
       throw new EngineError(
         `blob ${digest} is damaged: remove ${blobPath(root, digest)} and pull the image anew`,
       );

@@ -1,5 +1,5 @@
 import { EngineError } from "../linux/errors.ts";
-import { familiar, splitFull } from "./full-name.ts";
+import { familiar, shortId, splitFull } from "./full-name.ts";
 import type { ImageUse } from "./image.ts";
 import type { OpenIndex } from "./index-file.ts";
 
@@ -27,7 +27,7 @@ export function removeName(index: OpenIndex, id: string, name: string, use: Imag
   const names = namesOf(index, id);
   if (user !== undefined && !use.force && isOneReference(names))
     throw conflict(
-      `unable to remove repository reference "${familiar(name)}" (must force) - container ${user.name} is using its referenced image ${short(id)}`,
+      `unable to remove repository reference "${familiar(name)}" (must force) - container ${user.name} is using its referenced image ${shortId(id)}`,
     );
   const { repository } = splitFull(name);
   let rest = names.filter((other) => other !== name);
@@ -43,7 +43,7 @@ export function removeName(index: OpenIndex, id: string, name: string, use: Imag
 export function removeId(index: OpenIndex, id: string, use: ImageUse): Removal {
   const names = namesOf(index, id);
   const fail = (how: string, why: string): EngineError =>
-    conflict(`unable to delete ${short(id)} (${how}) - ${why}`);
+    conflict(`unable to delete ${shortId(id)} (${how}) - ${why}`);
   if (!use.force && !isOneReference(names))
     throw fail("must be forced", "image is referenced in multiple repositories");
   const users = use.usersOf(id);
@@ -63,9 +63,4 @@ function isOneReference(names: readonly string[]): boolean {
 
 function conflict(what: string): EngineError {
   return new EngineError(`conflict: ${what}`, 1);
-}
-
-/** The first twelve digits of an id. */
-export function short(id: string): string {
-  return id.replace(/^sha256:/, "").slice(0, 12);
 }

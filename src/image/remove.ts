@@ -1,4 +1,4 @@
-import { isErrno } from "../linux/errno.ts";
+import { isDiskFull } from "../linux/errno.ts";
 import { EngineError } from "../linux/errors.ts";
 import { mkdirAll, unlinkIfAny } from "../linux/file.ts";
 import { findId } from "./find.ts";
@@ -9,18 +9,12 @@ import { holdExclusive } from "./locks.ts";
 import { archiveName, archivePath, isArchiveName } from "./name.ts";
 import { archiveSource, EMBEDDED_NAME, embeddedId, isEmbedded, isInStep } from "./origin.ts";
 import { removeId, removeName } from "./removal.ts";
-import { type Extent, type Swept, takeUnreachable } from "./sweep.ts";
+import { type Extent, type SweptLayer, takeUnreachable } from "./sweep.ts";
 import { dropTemporary, removeStale } from "./temporary.ts";
-
-/** What was removed from the store: names of layers and digests of blobs. */
-export interface Removed {
-  readonly layers: readonly string[];
-  readonly blobs: readonly string[];
-}
 
 /**
  * Changes the index, and removes what is no longer reached then. Waits for containers being made: not to be called while
- * holding the images. What `change` throws leaves all as it was.
+ * holding the images. What `change` throws leaves all as it was. Returns the names of the layers that were removed.
  */
 export function changeAndSweep(
   root: string,
@@ -28,12 +22,12 @@ export function changeAndSweep(
   inUse: () => ReadonlySet<string>,
   change: (index: OpenIndex, before: Index) => void,
   extent: Extent = "whole",
-): Removed {
+): string[] {
   // the first command of all on a machine may be one that sweeps
   mkdirAll(root, 0o700);
   const releaseImages = holdExclusive(run, "images");
   const releaseIndex = holdExclusive(run, "images-index");
-  let swept: Swept;
+  let swept: readonly SweptLayer[];
   let written = false;
   try {
     const before = readIndex(root);
@@ -43,7 +37,7 @@ export function changeAndSweep(
     written = writeIfRoom(root, index);
     swept = takeUnreachable(root, index.images, inUse(), extent);
     if (!written) {
-      for (const layer of swept.layers) dropTemporary(layer);
+      for (const layer of swept) dropTemporary(layer);
       writeIndex(root, index);
     }
   } finally {
@@ -51,9 +45,9 @@ export function changeAndSweep(
     releaseImages();
   }
   // the slow part: nobody has to wait for it
-  if (written) for (const layer of swept.layers) dropTemporary(layer);
+  if (written) for (const layer of swept) dropTemporary(layer);
   removeStale(root, run);
-  return { layers: swept.layers.map(({ layer }) => layer), blobs: swept.blobs };
+  return swept.map(({ layer }) => layer);
 }
 
 /** False where the disk is full: then something must go before the index can be written. */
@@ -62,7 +56,7 @@ function writeIfRoom(root: string, index: OpenIndex): boolean {
     writeIndex(root, index);
     return true;
   } catch (error) {
-    if (isErrno(error, "ENOSPC", "EDQUOT")) return false;
+    if (isDiskFull(error)) return false;
     throw error;
   }
 }
@@ -80,7 +74,7 @@ export function removeImageNow(root: string, run: string, reference: string, use
   const full = fullName(reference);
   const said: string[] = [];
   let deleted: string | undefined;
-  const { layers } = changeAndSweep(root, run, use.inUse, (index, before) => {
+  const layers = changeAndSweep(root, run, use.inUse, (index, before) => {
     const tag = index.tags.get(full);
     const id = tag?.id ?? findId(root, before, reference);
     if (id === undefined) return removeArchive(root, full, said, reference);

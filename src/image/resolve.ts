@@ -1,6 +1,6 @@
-import { isErrno, SysError } from "../linux/errno.ts";
+import { isDiskFull, isErrno, SysError } from "../linux/errno.ts";
 import { EngineError } from "../linux/errors.ts";
-import { chmod, close, O, open, rename } from "../linux/file.ts";
+import { chmod, close, O, open } from "../linux/file.ts";
 import { fstat, isRegular, type Stat } from "../linux/stat.ts";
 import { syncFilesystem } from "../linux/tree.ts";
 import { compileFor } from "./compiled.ts";
@@ -8,12 +8,13 @@ import { configOf } from "./config-comment.ts";
 import { findImage, hasLayers, toImage } from "./find.ts";
 import type { Image } from "./image.ts";
 import { type ImageEntry, own, readIndex, updateIndex } from "./index-file.ts";
+import { publishLayer } from "./layer-folder.ts";
 import { timeText } from "./list.ts";
 import { holdExclusive, holdImages } from "./locks.ts";
-import { archiveName, archivePath, isArchiveName, layersPath } from "./name.ts";
+import { archiveName, archivePath, isArchiveName } from "./name.ts";
 import { EMBEDDED_NAME, embeddedId, embeddedSource, sourceOf } from "./origin.ts";
 import { ArchiveError } from "./tar/archive-error.ts";
-import { dropTemporary, makeTemporary, removeStale, type Temporary } from "./temporary.ts";
+import { dropTemporary, makeTemporary, removeStale } from "./temporary.ts";
 
 /**
  * Unpacks the archive of that whole name, or the embedded one, or waits for who does. Undefined where there is neither.
@@ -124,8 +125,10 @@ async function unpackInto(root: string, run: string, archive: Archive): Promise<
     chmod(temporary.path, 0o755);
     const { size, newest, comment } = await unpackTar(archive.pieces, temporary.fd);
     const { stored, plain } = archive.digests();
+    // the index says of what it names that it is whole: also after a power cut
+    syncFilesystem(temporary.fd);
     // the chain id of a layer that lies on none is its diff id: so an image that is built on this one shares it
-    publish(root, temporary, plain);
+    close(publishLayer(root, temporary, plain));
     const created = archive.created ?? timeText(newest);
     return {
       id: `sha256:${stored}`,
@@ -135,19 +138,6 @@ async function unpackInto(root: string, run: string, archive: Archive): Promise<
   } catch (error) {
     dropTemporary(temporary);
     throw error;
-  }
-}
-
-/** Makes the tree durable and gives it its name; where another image brought the same content, that one stays. */
-function publish(root: string, temporary: Temporary, digest: string): void {
-  // the index says of what it names that it is whole: also after a power cut
-  syncFilesystem(temporary.fd);
-  try {
-    rename(temporary.path, `${layersPath(root)}/${digest}`);
-    close(temporary.fd);
-  } catch (error) {
-    if (!isErrno(error, "ENOTEMPTY", "EEXIST")) throw error;
-    dropTemporary(temporary);
   }
 }
 
@@ -186,8 +176,7 @@ function explained(error: unknown, name: string): unknown {
   const what = `cannot unpack image ${name}`;
   if (error instanceof ArchiveError)
     return new EngineError(`${what}: ${error.message}`, 125, { cause: error });
-  if (isErrno(error, "ENOSPC", "EDQUOT"))
-    return new EngineError(`${what}: no space left on device`, 125, { cause: error });
+  if (isDiskFull(error)) return new EngineError(`${what}: no space left on device`, 125, { cause: error });
   if (error instanceof SysError) return new EngineError(`${what}: ${error.message}`, 125, { cause: error });
   return error;
 }

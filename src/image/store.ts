@@ -5,7 +5,7 @@ import { archiveSource, EMBEDDED_NAME, isInStep } from "./origin.ts";
 import type { Progress } from "./progress.ts";
 
 export { findImage } from "./find.ts";
-export { familiar, fullName, splitFull } from "./full-name.ts";
+export { familiar, fullName, shortId, splitFull } from "./full-name.ts";
 export type { Image, ImageConfig, ImageUse, ImageUser } from "./image.ts";
 export { hasUnlistedLayers, type ListedImage, listImages } from "./list.ts";
 export { holdImages, withImagesShared } from "./locks.ts";

@@ -1,6 +1,6 @@
 import { EngineError } from "../linux/errors.ts";
-import { close, O, open, read } from "../linux/file.ts";
-import { type HeldBlob, makeBlobFolders, newBlob, putBlob } from "./blob-writer.ts";
+import { close, O, open } from "../linux/file.ts";
+import { type BlobWriter, type HeldBlob, makeBlobFolders, newBlob, putBlob } from "./blob-writer.ts";
 import { parseDocument, parseManifest } from "./document.ts";
 import { findId, tagsOf } from "./find.ts";
 import { type ImageEntry, type Index, own, readIndex } from "./index-file.ts";
@@ -9,7 +9,7 @@ import { describeLayer, makeManifest } from "./make-manifest.ts";
 import { archiveName, archivePath } from "./name.ts";
 import { archiveSource, isEmbedded, isInStep } from "./origin.ts";
 import { hostPlatform } from "./platform.ts";
-import { holdBlob, readBlob } from "./read-blob.ts";
+import { holdBlob, needBlob, readBlob } from "./read-blob.ts";
 
 /** An image of the store with all that is needed to hand it on; its blobs stay until `release`. */
 export interface StoredImage {
@@ -18,8 +18,6 @@ export interface StoredImage {
   readonly source: ImageSource;
   release(): void;
 }
-
-const PIECE = 1 << 20;
 
 /**
  * Opens an image by a name or an id. One from an archive in image/ (or the embedded one) becomes a whole image here, with a
@@ -44,14 +42,12 @@ function fromBlobs(root: string, id: string, entry: ImageEntry, digest: string):
   const release = (): void => {
     for (const fd of held.splice(0)) close(fd);
   };
-  for (const { digest: blob } of [...manifest.layers, { digest }, { digest: id }]) {
-    const fd = holdBlob(root, blob);
-    if (fd !== undefined) {
-      held.push(fd);
-      continue;
-    }
+  try {
+    for (const { digest: blob } of [...manifest.layers, { digest }, { digest: id }])
+      held.push(needBlob(root, blob));
+  } catch (error) {
     release();
-    throw new EngineError(`blob ${blob} of the image is missing from the store: pull the image anew`);
+    throw error;
   }
   const source = { manifest, manifestBytes, document: parseDocument(documentBytes), documentBytes };
   return { id, entry, source, release };
@@ -88,7 +84,7 @@ async function bringArchive(root: string, index: Index, id: string): Promise<Hel
     if (named === undefined) throw new EngineError(`image ${id} is gone: its archive was taken away`, 1);
     const [full, tag] = named;
     if (isEmbedded(tag)) writer.write((await import("./embedded.ts")).embeddedArchive());
-    else copyInto(archivePath(root, archiveName(full) ?? ""), (piece) => writer.write(piece));
+    else copyInto(writer, archivePath(root, archiveName(full) ?? ""));
     const blob = writer.finish(id);
     if (blob === undefined) throw new EngineError(`the archive of ${full} changed while it was read`);
     return blob;
@@ -98,11 +94,10 @@ async function bringArchive(root: string, index: Index, id: string): Promise<Hel
   }
 }
 
-function copyInto(path: string, write: (piece: Uint8Array) => void): void {
+function copyInto(writer: BlobWriter, path: string): void {
   const fd = open(path, O.RDONLY | O.NOFOLLOW | O.NOCTTY);
   try {
-    const buffer = new Uint8Array(PIECE);
-    for (let got = read(fd, buffer); got > 0; got = read(fd, buffer)) write(buffer.subarray(0, got));
+    writer.take(fd);
   } finally {
     close(fd);
   }

@@ -16,11 +16,9 @@ import { TEMPORARY, type Temporary, temporaryPath } from "./temporary.ts";
  * the index between the look and the removal.
  */
 
-/** What was taken out of the store. */
-export interface Swept {
-  /** Names of layers, whose folders are now to be removed (slow, and under no lock). */
-  readonly layers: readonly (Temporary & { readonly layer: string })[];
-  readonly blobs: readonly string[];
+/** A layer that was taken out of the store by its name; its folder is now to be removed (slow, and under no lock). */
+export interface SweptLayer extends Temporary {
+  readonly layer: string;
 }
 
 /** How long what a pull that was broken off has brought is kept for who tries again, in ms. */
@@ -34,21 +32,20 @@ export type Extent = "old" | "whole" | "everything";
 
 /**
  * Takes out of the way what `images` do not reach and no container uses. The caller holds `images` and `images-index`
- * exclusively.
+ * exclusively. Returns the layers; blobs are gone.
  */
 export function takeUnreachable(
   root: string,
   images: ReadonlyMap<string, ImageEntry>,
   inUse: ReadonlySet<string>,
   extent: Extent,
-): Swept {
+): SweptLayer[] {
   const usedLayers = new Set([...inUse].map((layer) => layer.slice(layer.lastIndexOf("/") + 1)));
   for (const entry of images.values()) for (const layer of entry.layers) usedLayers.add(layer);
   takePartials(root, extent);
-  return {
-    layers: takeLayers(root, usedLayers, extent),
-    blobs: takeBlobs(root, blobsOf(root, images), extent),
-  };
+  const layers = takeLayers(root, usedLayers, extent);
+  takeBlobs(root, blobsOf(root, images), extent);
+  return layers;
 }
 
 /** Whether something came, or got its name, less than a day ago. */
@@ -57,8 +54,8 @@ function isYoung(path: string): boolean {
   return Date.now() - Number(since / 1_000_000n) < GRACE;
 }
 
-function takeLayers(root: string, used: ReadonlySet<string>, extent: Extent): Swept["layers"] {
-  const taken: (Temporary & { layer: string })[] = [];
+function takeLayers(root: string, used: ReadonlySet<string>, extent: Extent): SweptLayer[] {
+  const taken: SweptLayer[] = [];
   for (const { name } of listFolder(layersPath(root))) {
     if (name.startsWith(TEMPORARY) || used.has(name)) continue;
     const layer = `${layersPath(root)}/${name}`;
@@ -77,13 +74,13 @@ function takeLayers(root: string, used: ReadonlySet<string>, extent: Extent): Sw
   return taken;
 }
 
-function takeBlobs(root: string, used: ReadonlySet<string>, extent: Extent): string[] {
-  return listFolder(blobsPath(root)).flatMap(({ name }) => {
+function takeBlobs(root: string, used: ReadonlySet<string>, extent: Extent): void {
+  for (const { name } of listFolder(blobsPath(root))) {
     const digest = `sha256:${name}`;
     const path = blobPath(root, digest);
-    if (used.has(digest) || (extent === "old" && isYoung(path))) return [];
-    return removeUnheld(path) ? [digest] : [];
-  });
+    if (used.has(digest) || (extent === "old" && isYoung(path))) continue;
+    removeUnheld(path);
+  }
 }
 
 function takePartials(root: string, extent: Extent): void {
@@ -95,11 +92,11 @@ function takePartials(root: string, extent: Extent): void {
 }
 
 /** Removes a file, unless somebody holds it, or has given it another name by now. */
-function removeUnheld(path: string): boolean {
+function removeUnheld(path: string): void {
   const fd = openIfFits(path, O.RDONLY | O.NOFOLLOW | O.NONBLOCK);
-  if (fd === undefined) return false;
+  if (fd === undefined) return;
   try {
-    return isRegular(fstat(fd)) && lock(fd, false) && isStillAt(fd, path) && unlinkIfAny(path);
+    if (isRegular(fstat(fd)) && lock(fd, false) && isStillAt(fd, path)) unlinkIfAny(path);
   } finally {
     close(fd);
   }

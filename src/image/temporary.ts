@@ -56,7 +56,7 @@ export function removeStale(root: string, run: string): void {
     for (const { name } of listFolder(layersPath(root))) {
       if (!name.startsWith(TEMPORARY)) continue;
       const path = `${layersPath(root)}/${name}`;
-      const fd = openIfAny(path);
+      const fd = openFolder(path);
       if (fd === undefined) continue;
       if (lock(fd, false)) stale.push({ path, fd });
       else close(fd);
@@ -67,11 +67,11 @@ export function removeStale(root: string, run: string): void {
   for (const temporary of stale) dropTemporary(temporary);
 }
 
-function openIfAny(path: string): number | undefined {
+/** Opens a layer or a temporary folder; undefined where there is none: its owner has removed it, or given it another name. */
+export function openFolder(path: string): number | undefined {
   try {
     return open(path, O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
   } catch (error) {
-    // its owner has removed it, or published it as a layer
     if (isErrno(error, "ENOENT")) return undefined;
     throw error;
   }

@@ -5,9 +5,6 @@ import { blobPath, blobsPath } from "./blobs.ts";
 import type { ImageEntry } from "./index-file.ts";
 import { blobsOf } from "./reach.ts";
 
-/** Names of layers, digests of blobs, and the bytes each takes. */
-export type Sizes = ReadonlyMap<string, number>;
-
 /** The layers of images, each once, with the bytes of their content. */
 export function layerSizes(entries: Iterable<ImageEntry>): Map<string, number> {
   const sizes = new Map<string, number>();

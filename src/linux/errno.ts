@@ -79,3 +79,8 @@ export class SysError extends Error {
 export function isErrno(error: unknown, ...codes: string[]): error is SysError {
   return error instanceof SysError && codes.includes(error.code);
 }
+
+/** Whether a system call failed for lack of room on a disk. */
+export function isDiskFull(error: unknown): boolean {
+  return isErrno(error, "ENOSPC", "EDQUOT");
+}

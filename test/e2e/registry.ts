@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { makeAuthority } from "../image/registry/authority.ts";
+import { answers, freePort } from "../image/registry/loopback.ts";
 import { describeWhere, SLOW, until } from "./harness.ts";
 
 const MISSING = ["docker-registry", "htpasswd", "openssl", "skopeo", "umoci"].filter(
@@ -20,25 +21,6 @@ export interface Registry {
   /** PEM file of the CA that signed its certificate, where it has one. */
   readonly ca: string;
   stop(): Promise<void>;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await new Promise((resolve) => server.once("listening", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
-function answers(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1");
-    socket.once("connect", () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once("error", () => resolve(false));
-  });
 }
 
 /** Starts one with its data in the (empty) folder; `me` with the password `right` where it asks for one. */

@@ -1,8 +1,9 @@
 import { closeSync, existsSync, mkdirSync, openSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { type Loaded, type LoadOptions, loadImages } from "../../src/image/archive/load.ts";
-import { digestOf, MEDIA } from "../../src/image/document.ts";
+import { MEDIA } from "../../src/image/document.ts";
 import type { Store } from "../../src/image/install.ts";
 import { SILENT } from "../../src/image/progress.ts";
+import { digestOf } from "../../src/image/read-blob.ts";
 import { inFolder, type Part, tarOf } from "./support.ts";
 
 /** A store in a folder of its own. */

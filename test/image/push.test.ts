@@ -1,8 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import { gzipSync } from "node:zlib";
-import { digestOf, MEDIA } from "../../src/image/document.ts";
+import { MEDIA } from "../../src/image/document.ts";
 import { SILENT } from "../../src/image/progress.ts";
 import { pushImage } from "../../src/image/push.ts";
+import { digestOf } from "../../src/image/read-blob.ts";
 import { parseReference } from "../../src/image/reference.ts";
 import {
   blob,

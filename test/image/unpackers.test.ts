@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
-import { digestOf } from "../../src/image/document.ts";
+import { digestOf } from "../../src/image/read-blob.ts";
 import { Unpackers } from "../../src/image/unpackers.ts";
 import { close, O, open } from "../../src/linux/file.ts";
 import { inFolder, isRoot, tarOf } from "./support.ts";

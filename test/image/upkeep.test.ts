@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { makeBlobFolders } from "../../src/image/blob-writer.ts";
-import { digestOf } from "../../src/image/document.ts";
+import { digestOf } from "../../src/image/read-blob.ts";
 import { resolveImage } from "../../src/image/store.ts";
 import { sweepOnceABoot } from "../../src/image/upkeep.ts";
 import { withStore } from "./image-support.ts";

@@ -1,5 +1,5 @@
 import { imageStore } from "../../container/images.ts";
-import { resolveImage } from "../../image/store.ts";
+import { resolveImage, shortId } from "../../image/store.ts";
 import { print } from "../../linux/process.ts";
 import { localTime } from "../../linux/time.ts";
 import type { Command, Parsed } from "../command.ts";
@@ -54,7 +54,7 @@ async function run(input: Parsed): Promise<number> {
     const created = Date.parse(step.created ?? "");
     const by = (step.created_by ?? "").replace(/[\t\r\n]+/g, " ");
     return {
-      ID: i > 0 ? "<missing>" : whole ? id : id.replace("sha256:", "").slice(0, 12),
+      ID: i > 0 ? "<missing>" : whole ? id : shortId(id),
       CreatedAt: Number.isNaN(created) ? "" : human ? localTime(created) : (step.created ?? ""),
       CreatedSince: Number.isNaN(created) ? "N/A" : `${humanDuration(Date.now() - created)} ago`,
       CreatedBy: whole || by.length <= WIDTH ? by : `${by.slice(0, WIDTH - 1)}…`,

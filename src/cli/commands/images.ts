@@ -49,7 +49,7 @@ async function run(input: Parsed): Promise<number> {
   const named = await chosen(input, paths, all);
   if (input.bool("tree")) {
     const { renderTree } = await import("../image-tree.ts");
-    print(1, renderTree(paths, [...new Set(named.map(({ image }) => image))]));
+    print(1, renderTree([...new Set(named.map(({ image }) => image))]));
     return 0;
   }
   const rows = named.map(({ image, name }) => imageRow(image, name, input.bool("no-trunc")));

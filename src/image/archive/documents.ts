@@ -1,5 +1,6 @@
 import { EngineError } from "../../linux/errors.ts";
-import { type Descriptor, digestOf, type ImageDocument, parseDocument } from "../document.ts";
+import { type Descriptor, type ImageDocument, parseDocument } from "../document.ts";
+import { digestOf } from "../read-blob.ts";
 import type { ArchiveFiles } from "./files.ts";
 
 /** All documents of an archive together: thousands of images have no more. */

@@ -1,13 +1,11 @@
 import { isErrno } from "../../linux/errno.ts";
 import { EngineError } from "../../linux/errors.ts";
-import { close, O, open, openIn, RESOLVE, read, readAll } from "../../linux/file.ts";
+import { close, O, open, openIn, RESOLVE, readAll } from "../../linux/file.ts";
 import { fstat, isRegular } from "../../linux/stat.ts";
 import { type HeldBlob, newBlob } from "../blob-writer.ts";
 import { show } from "../document.ts";
 import { LONGEST_DOCUMENT } from "../read-blob.ts";
 import { type ArchiveFiles, missing, plainName, tooLong } from "./files.ts";
-
-const PIECE = 1 << 20;
 
 /** The files of an OCI layout, or an unpacked docker-archive, in a folder of the host. Nothing outside of it is read. */
 export function openLayoutFolder(root: string, folder: string): ArchiveFiles {
@@ -68,8 +66,7 @@ class LayoutFolder implements ArchiveFiles {
     const fd = this.#need(name);
     const writer = newBlob(this.root);
     try {
-      const buffer = new Uint8Array(PIECE);
-      for (let got = read(fd, buffer); got > 0; got = read(fd, buffer)) writer.write(buffer.subarray(0, got));
+      writer.take(fd);
       return writer.finish();
     } catch (error) {
       writer.abandon();

@@ -1,10 +1,11 @@
 import { close, O, open } from "../../linux/file.ts";
 import { fstat } from "../../linux/stat.ts";
 import { blobPath } from "../blobs.ts";
-import { type Descriptor, digestOf, MEDIA } from "../document.ts";
+import { type Descriptor, MEDIA } from "../document.ts";
 import { familiar, splitFull } from "../full-name.ts";
 import type { ImageSource } from "../install.ts";
 import { makeManifest } from "../make-manifest.ts";
+import { digestOf } from "../read-blob.ts";
 import type { StoredImage } from "../stored.ts";
 import { TarOutput } from "../tar/output.ts";
 import { type Pieces, TarPieces } from "../tar/pieces.ts";

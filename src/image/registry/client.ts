@@ -1,5 +1,5 @@
-import { createHash } from "node:crypto";
 import { EngineError } from "../../linux/errors.ts";
+import { digestOf } from "../read-blob.ts";
 import { isDigest } from "../reference.ts";
 import type { Answer } from "./answer.ts";
 import { RegistryError, TransportError } from "./errors.ts";
@@ -102,7 +102,7 @@ class Client implements Registry {
       const answer = await this.#askManifest(site, "GET", repository, reference);
       const bytes = await answer.bytes(LARGEST);
       const mediaType = (answer.headers.get("content-type") ?? "").split(";")[0]?.trim() ?? "";
-      const digest = `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+      const digest = digestOf(bytes);
       const told = answer.headers.get("docker-content-digest");
       const expected = isDigest(reference) ? reference : told;
       if (expected !== null && isDigest(expected) && expected !== digest)
@@ -194,7 +194,7 @@ class Client implements Registry {
     );
     await accepted(answer, { ...this.#asked(site, repository, "push"), reference }, 201, 200, 202);
     await answer.discard();
-    const digest = `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+    const digest = digestOf(bytes);
     const told = answer.headers.get("docker-content-digest");
     if (told !== null && isDigest(told) && told !== digest)
       throw new EngineError(

@@ -1,8 +1,9 @@
 import { isErrno } from "../../linux/errno.ts";
 import { close, O, RESOLVE } from "../../linux/file.ts";
-import { S_IFCHR, S_IFDIR, S_IFMT } from "../../linux/stat.ts";
+import { S_IFDIR, S_IFMT } from "../../linux/stat.ts";
 import { type Member, openFolderBeneath, openName, readNames, statName } from "../../linux/tree.ts";
 import { readXattr } from "../../linux/xattr.ts";
+import { isWhiteout } from "./layer-form.ts";
 import { splitPath } from "./member-path.ts";
 import { OVERLAY_OPAQUE } from "./xattr-policy.ts";
 
@@ -92,11 +93,6 @@ function isOpaque(layer: number, folder: string): boolean {
   } finally {
     close(fd);
   }
-}
-
-/** Whether it is overlayfs's mark for what is gone. */
-export function isWhiteout({ mode, major, minor }: Member): boolean {
-  return (mode & S_IFMT) === S_IFCHR && major === 0 && minor === 0;
 }
 
 /** A folder by a path without links in it; "" is the root. */

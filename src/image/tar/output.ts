@@ -1,4 +1,4 @@
-import { SysError } from "../../linux/errno.ts";
+import { isDiskFull, SysError } from "../../linux/errno.ts";
 import { EngineError } from "../../linux/errors.ts";
 import { writeAll } from "../../linux/file.ts";
 
@@ -42,6 +42,6 @@ function explained(error: unknown): unknown {
     return new EngineError("cannot write the archive: its reader has gone away (broken pipe)", 1, {
       cause: error,
     });
-  if (error.code !== "ENOSPC" && error.code !== "EDQUOT") return error;
+  if (!isDiskFull(error)) return error;
   return new EngineError("cannot write the archive: no space left on device", 125, { cause: error });
 }

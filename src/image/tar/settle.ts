@@ -14,7 +14,8 @@ import {
 } from "../../linux/tree.ts";
 import { readXattr, readXattrs, removeXattr, writeXattr } from "../../linux/xattr.ts";
 import type { LayerResult } from "./layer.ts";
-import { isWhiteout, LowerLayers, openPlain } from "./lower.ts";
+import { isWhiteout } from "./layer-form.ts";
+import { LowerLayers, openPlain } from "./lower.ts";
 import { splitPath } from "./member-path.ts";
 import { belongsToImage, OVERLAY_OPAQUE } from "./xattr-policy.ts";
 

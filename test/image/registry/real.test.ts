@@ -8,6 +8,7 @@ import { fetchBlob } from "../../../src/image/registry/download.ts";
 import { login, logout } from "../../../src/image/registry/login.ts";
 import { type Authority, makeAuthority } from "./authority.ts";
 import { digestOf, failure, Machine, Memory } from "./fake.ts";
+import { answers, freePort } from "./loopback.ts";
 
 const MISSING = ["docker-registry", "htpasswd", "openssl"].filter((name) => !Bun.which(name));
 const OCI = "application/vnd.oci.image.manifest.v1+json";
@@ -23,14 +24,6 @@ const BLOB = {
 interface Real {
   readonly port: number;
   stop(): Promise<void>;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await new Promise((resolve) => server.once("listening", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 /** A registry with its data in the folder; `http` and `more` are parts of its configuration. */
@@ -61,17 +54,6 @@ async function start(folder: string, http: object = {}, more: object = {}): Prom
       await child.exited;
     },
   };
-}
-
-function answers(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1");
-    socket.once("connect", () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once("error", () => resolve(false));
-  });
 }
 
 /** Passes connections on, and cuts each of the first `cuts` that carry much after so many bytes, whichever way they go. */
