@@ -10,6 +10,7 @@ const HIGH: Record<number, string> = {
   75: "EOVERFLOW",
   88: "ENOTSOCK",
   90: "EMSGSIZE",
+  93: "EPROTONOSUPPORT",
   95: "EOPNOTSUPP",
   97: "EAFNOSUPPORT",
   98: "EADDRINUSE",
