@@ -6,6 +6,8 @@ __attribute__((noreturn)) static void init_main(const struct stdio *stdio) {
   SYS(prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   SYS(close, FD_SUBJECT);
   SYS(close, FD_CONTROL);
+  long joined = has_flag(FLAG_JOIN_NETWORK) ? SYS(setns, FD_NETNS, CLONE_NEWNET) : 0;
+  if (joined < 0) fail(FD_CHANNEL, STAGE_SETNS, joined);
   // the namespaces are there; what the rest needs is still being made
   await_orders(FD_CHANNEL);
   join_cgroups();
@@ -88,13 +90,22 @@ static int remove_folder(const char *path) {
   return 1;
 }
 
+// In the folder of a container that has something which only JavaScript can give back: ports, its name among others.
+#define UNSETTLED "unsettled"
+
+static int is_unsettled(void) {
+  return SYS(faccessat, FD_SUBJECT, UNSETTLED, 0) == 0;
+}
+
 // 0 where nothing is left.
-static int run_undo(void) {
+static int run_undo(int unsettled) {
   const char *step = text_of(orders->undo);
   int left = 0;
   for (uint32_t i = 0; i < orders->undo.count; i++, step = next_text(step)) {
     if (text_starts(step, "umount ")) SYS(umount2, step + 7, MNT_DETACH);
     else if (text_starts(step, "rmdir ")) left |= remove_folder(step + 6);
+    // what says what there is to be given back must stay until it is
+    else if (text_starts(step, "unlink ") && !unsettled) SYS(unlinkat, AT_FDCWD, step + 7, 0);
     // what others may still be in
     else if (text_starts(step, "tidy ")) SYS(unlinkat, AT_FDCWD, step + 5, AT_REMOVEDIR);
   }
@@ -122,6 +133,13 @@ static void await_fate(enum fate *fate, int milliseconds) {
 // A JavaScript process in our place (and with our lock on the container's folder) that removes the container.
 __attribute__((noreturn)) static void become_reaper(void) {
   char **argv = texts_of(orders->reaper), **env = texts_of(orders->reaper_env);
+  if (argv && env) SYS(execve, "/proc/self/exe", argv, env);
+  leave(125);
+}
+
+// The same for the rest of a container that stays.
+__attribute__((noreturn)) static void become_settler(void) {
+  char **argv = texts_of(orders->settler), **env = texts_of(orders->reaper_env);
   if (argv && env) SYS(execve, "/proc/self/exe", argv, env);
   leave(125);
 }
@@ -182,10 +200,12 @@ __attribute__((noreturn)) static void remove_container(struct end end, int left)
 // without it.
 __attribute__((noreturn)) static void end_before_client(struct end end, int goes) {
   write_reports(end);
-  run_undo();
-  if (goes && new_process(0, NULL) == 0) {
+  int unsettled = is_unsettled();
+  run_undo(unsettled);
+  if ((goes || unsettled) && new_process(0, NULL) == 0) {
     detach_client();
-    become_reaper();
+    if (goes) become_reaper();
+    become_settler();
   }
   SYS(close, FD_SUBJECT);
   SYS(close, FD_STATE);
@@ -209,10 +229,11 @@ __attribute__((noreturn)) static void end_container(enum fate fate, struct end e
     if (!goes) write_reports(end);
     send_message(FD_CONTROL, MESSAGE_EXITED, end.code, goes, end.oom);
   }
-  int left = run_undo();
+  int unsettled = is_unsettled(), left = run_undo(unsettled);
   // what was only half-made goes; a container that was to be started again stays as it was
   if (fate == FATE_ABANDONED && has_flag(FLAG_FRESH)) become_reaper();
-  if (goes) remove_container(end, left);
+  if (goes) remove_container(end, left || unsettled);
+  if (unsettled) become_settler();
   leave(0);
 }
 
@@ -221,6 +242,17 @@ static void ignore_signals(void) {
   static const int ignored[] = {SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTERM};
   uint64_t act[4] = {1, 0, 0, 0};
   for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++) SYS(rt_sigaction, ignored[i], act, 0, 8);
+}
+
+// Published ports are the container's as long as we live: their sockets stay open, above all numbers that mean something.
+static void hold_descriptors(void) {
+  struct message message;
+  int fds[MOST_FDS];
+  int count = receive_descriptors(FD_CONTROL, &message, fds);
+  for (int i = 0; i < count; i++) {
+    SYS(fcntl, fds[i], F_DUPFD_CLOEXEC, ABOVE);
+    SYS(close, fds[i]);
+  }
 }
 
 // The container's parent for its whole life.
@@ -238,11 +270,14 @@ __attribute__((noreturn)) void monitor_main(void) {
   if (pid < 0) fail(FD_CONTROL, STAGE_CLONE, pid);
   SYS(close, FD_CHANNEL);
   if (into) SYS(close, FD_CGROUP);
+  if (has_flag(FLAG_JOIN_NETWORK)) SYS(close, FD_NETNS);
   close_program_ends(&stdio);
   SYS(chdir, "/");
   send_message(FD_CONTROL, MESSAGE_CREATED, (int32_t)pid, 0, 0);
   struct message message;
-  if (receive_message(FD_CONTROL, &message, MSG_PEEK) != 1) {
+  int got;
+  while ((got = receive_message(FD_CONTROL, &message, MSG_PEEK)) == 1 && message.kind == MESSAGE_HOLD) hold_descriptors();
+  if (got != 1) {
     // waited for, since who waits for us removes init's group next
     SYS(pidfd_send_signal, pidfd, SIGKILL, 0, 0);
     SYS(wait4, pid, 0, WALL, 0);

@@ -35,9 +35,6 @@ static void leave_streams(void) {
   SYS(close, nothing);
 }
 
-// Above the numbers of all descriptors that are given.
-#define ABOVE 64
-
 // Puts the descriptors that came with BEGIN under their numbers; src/runtime/shim.ts sends them in this order.
 static void place_descriptors(int role, const int *came, int count) {
   int wanted[MOST_FDS], aside[MOST_FDS], n = 0;
@@ -45,6 +42,7 @@ static void place_descriptors(int role, const int *came, int count) {
   if (role == ROLE_MONITOR) wanted[n++] = FD_LOG, wanted[n++] = FD_STATE;
   if (has_flag(FLAG_INTO_CGROUP)) wanted[n++] = FD_CGROUP;
   if (has_flag(FLAG_TTY)) wanted[n++] = FD_PTY_MASTER, wanted[n++] = FD_PTY_SLAVE;
+  if (has_flag(FLAG_JOIN_NETWORK)) wanted[n++] = FD_NETNS;
   if (count != n) leave(125);
   for (int i = 0; i < n; i++) {
     aside[i] = (int)SYS(fcntl, came[i], F_DUPFD, ABOVE);

@@ -21,7 +21,9 @@ void *more_memory(size_t size);
 int send_message(int fd, int32_t kind, int32_t a, int32_t b, int32_t c);
 int receive_message(int fd, struct message *message, int flags);
 // How many descriptors may come with one.
-#define MOST_FDS 6
+#define MOST_FDS 8
+// Above the numbers of all descriptors that are given.
+#define ABOVE 64
 int receive_descriptors(int fd, struct message *message, int *fds);
 __attribute__((noreturn)) void fail(int fd, int stage, long result);
 

@@ -57,6 +57,7 @@ static inline long sys6(long n, long a, long b, long c, long d, long e, long f) 
 #endif
 #define O_CLOEXEC 02000000
 #define F_DUPFD 0
+#define F_DUPFD_CLOEXEC 1030
 #define F_SETFD 2
 #define LOCK_EX 2
 #define F_SETFL 4
@@ -64,6 +65,7 @@ static inline long sys6(long n, long a, long b, long c, long d, long e, long f) 
 #define CLONE_PARENT 0x00008000
 #define CLONE_PIDFD 0x00001000
 #define CLONE_NEWCGROUP 0x02000000
+#define CLONE_NEWNET 0x40000000
 #define CLONE_INTO_CGROUP 0x200000000ull
 #define STATX_NLINK 4
 #define MS_NOSUID 2

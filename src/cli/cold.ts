@@ -16,7 +16,15 @@ import { command as load } from "./commands/load.ts";
 import { command as login } from "./commands/login.ts";
 import { command as logout } from "./commands/logout.ts";
 import { command as logs } from "./commands/logs.ts";
+import { command as networkConnect } from "./commands/network-connect.ts";
+import { command as networkCreate } from "./commands/network-create.ts";
+import { command as networkDisconnect } from "./commands/network-disconnect.ts";
+import { command as networkInspect } from "./commands/network-inspect.ts";
+import { command as networkLs } from "./commands/network-ls.ts";
+import { command as networkPrune } from "./commands/network-prune.ts";
+import { command as networkRm } from "./commands/network-rm.ts";
 import { command as pause } from "./commands/pause.ts";
+import { command as port } from "./commands/port.ts";
 import { command as pull } from "./commands/pull.ts";
 import { command as push } from "./commands/push.ts";
 import { command as reap } from "./commands/reap.ts";
@@ -25,6 +33,7 @@ import { command as rm } from "./commands/rm.ts";
 import { command as rmi } from "./commands/rmi.ts";
 import { command as save } from "./commands/save.ts";
 import { command as search } from "./commands/search.ts";
+import { command as settle } from "./commands/settle.ts";
 import { command as start } from "./commands/start.ts";
 import { command as stats } from "./commands/stats.ts";
 import { command as stop } from "./commands/stop.ts";
@@ -67,11 +76,20 @@ export const COLD_COMMANDS: readonly Command[] = [
   logout,
   search,
   systemDf,
+  networkConnect,
+  networkCreate,
+  networkDisconnect,
+  networkInspect,
+  networkLs,
+  networkPrune,
+  networkRm,
+  port,
   inspect,
   info,
   version,
   completion,
   help,
   reap,
+  settle,
   unpack,
 ];

@@ -1,5 +1,8 @@
-import { statusOf } from "../container/liveness.ts";
+import { exposedPorts } from "../container/inspect-network.ts";
+import { isUp, statusOf } from "../container/liveness.ts";
+import { attachmentOf } from "../container/network.ts";
 import type { Paths } from "../container/paths.ts";
+import { hostSide, portsOf } from "../container/ports.ts";
 import type { ContainerRecord, State } from "../container/record.ts";
 import { readContainer } from "../container/store.ts";
 import { formatRows } from "./format.ts";
@@ -57,7 +60,9 @@ function fieldsOf(paths: Paths, state: State, whole: boolean): Record<string, un
     RunningFor: `${humanDuration(Date.now() - Date.parse(state.created))} ago`,
     State: statusOf(state),
     Status: describeStatus(state),
-    Ports: "",
+    get Ports(): string {
+      return isUp(state) ? describePorts(paths, state.id, exposedPorts(record())) : "";
+    },
     get Labels(): string {
       return Object.entries(record().labels)
         .map(([key, value]) => `${key}=${value}`)
@@ -69,9 +74,18 @@ function fieldsOf(paths: Paths, state: State, whole: boolean): Record<string, un
         .join(",");
     },
     get Networks(): string {
-      return record().network;
+      const { endpoints = [], network } = record();
+      return endpoints.length > 0 ? endpoints.map((one) => one.network).join(",") : network;
     },
   };
+}
+
+/** `0.0.0.0:8080->80/tcp, 443/tcp`; of a container that does not run nothing. */
+function describePorts(paths: Paths, id: string, exposed: readonly string[]): string {
+  if (!attachmentOf(paths, id)) return "";
+  const bound = portsOf(paths, id);
+  const shown = [...bound].flatMap(([key, list]) => list.map((one) => `${hostSide(one)}->${key}`));
+  return [...shown, ...exposed.filter((key) => !bound.has(key))].join(", ");
 }
 
 /** "Up 2 minutes", "Exited (0) 3 seconds ago". */

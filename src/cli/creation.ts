@@ -1,16 +1,19 @@
 import type { CreateOptions } from "../container/create.ts";
-import type { Limits, NetworkMode, Volume } from "../container/record.ts";
-import { EngineError } from "../linux/errors.ts";
-import { print } from "../linux/process.ts";
+import type { Limits, Volume } from "../container/record.ts";
 import type { Flag, Parsed } from "./command.ts";
 import { deviceFlags, parseDevice, parseDeviceRule } from "./devices.ts";
 import { absolute } from "./engine.ts";
 import { readEnvironment } from "./environment.ts";
 import { UsageError } from "./errors.ts";
+import { splitLabel } from "./labels.ts";
 import { limitFlags, readLimits } from "./limits.ts";
+import { namesFlags, readNames } from "./names-flags.ts";
+import { readNetworks } from "./network-flags.ts";
+import { parseExpose, parsePublish } from "./ports.ts";
 import { parseUlimits } from "./ulimits.ts";
 import { parseSize } from "./units.ts";
 import { parseVolume } from "./volume.ts";
+import { tellWarning } from "./warning.ts";
 
 /** What a container is to be: the flags that run and create share. */
 export const creationFlags: readonly Flag[] = [
@@ -48,7 +51,38 @@ export const creationFlags: readonly Flag[] = [
   { name: "user", short: "u", kind: "string", value: "USER[:GROUP]", help: "Run as this user" },
   { name: "hostname", short: "h", kind: "string", value: "NAME", help: "Host name in the container" },
   { name: "entrypoint", kind: "string", value: "PROGRAM", help: "Replace the image's entrypoint" },
-  { name: "network", aliases: ["net"], kind: "string", value: "MODE", help: "none (loopback only) or host" },
+  {
+    name: "network",
+    aliases: ["net"],
+    kind: "list",
+    value: "NETWORK",
+    help: "bridge (default), none, host, container:NAME, or a network's name (repeatable)",
+  },
+  { name: "ip", kind: "string", value: "ADDRESS", help: "Its IPv4 address in the network" },
+  { name: "ip6", kind: "string", value: "ADDRESS", help: "Its IPv6 address in the network" },
+  { name: "mac-address", kind: "string", value: "MAC", help: "The MAC address of its link" },
+  {
+    name: "network-alias",
+    aliases: ["net-alias"],
+    kind: "list",
+    value: "NAME",
+    help: "Another name for it in the network",
+  },
+  {
+    name: "publish",
+    short: "p",
+    kind: "list",
+    value: "[IP:][HOST:]CTR[/PROTO]",
+    help: "Let a port of the host lead to one of the container",
+  },
+  {
+    name: "publish-all",
+    short: "P",
+    kind: "bool",
+    help: "Publish every exposed port on a free one of the host",
+  },
+  { name: "expose", kind: "list", value: "PORT[/PROTO]", help: "Say that it serves on this port" },
+  ...namesFlags,
   { name: "label", short: "l", kind: "list", value: "KEY=VALUE", help: "Put a label on the container" },
   { name: "pull", kind: "string", value: "WHEN", help: "Pull the image: always, missing (default) or never" },
   { name: "platform", kind: "string", value: "OS/ARCH", help: "Of an image for several the one for this" },
@@ -79,12 +113,16 @@ export function readCreation(input: Parsed): CreateOptions {
     image: rootfs ? absolute(image) : image,
     rootfs,
     wish: readWish(input),
-    warn: (text) => print(2, `WARNING: ${text}\n`),
+    warn: tellWarning,
     args,
     env: readEnvironment(input),
     volumes: readVolumes(input.list("volume")),
     limits: { ...readLimits(input), ...readHostThings(input) },
-    network: readNetwork(input.text("network")),
+    network: readNetworkFlags(input),
+    ports: input.list("publish").flatMap(parsePublish),
+    exposed: input.list("expose").flatMap(parseExpose),
+    publishAll: input.bool("publish-all"),
+    ...readNames(input),
     labels: Object.fromEntries(input.list("label").map(splitLabel)),
     terminal: input.bool("tty"),
     stdin: input.bool("interactive"),
@@ -151,13 +189,31 @@ function readCgroupParent(path: string | undefined): string | undefined {
   return names.map((name) => `/${name}`).join("");
 }
 
-function readNetwork(mode: string | undefined): NetworkMode {
-  if (mode === undefined || mode === "none") return "none";
-  if (mode === "host") return "host";
-  throw new EngineError(`cannot use network ${mode}: only none and host are there yet`);
+/** What makes no sense without a network of its own. Throws UsageError where Docker does. */
+function checkShared(input: Parsed, { mode }: CreateOptions["network"]): void {
+  const given = (...flags: string[]): boolean => flags.some((flag) => input.has(flag));
+  if (mode === "host" && given("publish", "publish-all"))
+    tellWarning("Published ports are discarded when using host network mode");
+  if (mode !== "container") return;
+  if (given("publish", "publish-all", "expose"))
+    throw new UsageError(
+      "conflicting options: port publishing and the container type network mode: publish them with that container",
+    );
+  if (given("hostname"))
+    throw new UsageError("conflicting options: hostname and the network mode: it has that container's");
+  if (given("dns", "dns-search", "dns-option", "add-host"))
+    throw new UsageError("conflicting options: custom names and the network mode: it has that container's");
 }
 
-function splitLabel(label: string): [string, string] {
-  const equals = label.indexOf("=");
-  return equals < 0 ? [label, ""] : [label.slice(0, equals), label.slice(equals + 1)];
+function readNetworkFlags(input: Parsed): CreateOptions["network"] {
+  const [ip, ip6, mac] = [input.text("ip"), input.text("ip6"), input.text("mac-address")];
+  const network = readNetworks({
+    networks: input.list("network"),
+    aliases: input.list("network-alias"),
+    ...(ip && { ip }),
+    ...(ip6 && { ip6 }),
+    ...(mac && { mac }),
+  });
+  checkShared(input, network);
+  return network;
 }

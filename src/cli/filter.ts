@@ -1,8 +1,11 @@
+import { exposedPorts } from "../container/inspect-network.ts";
 import { statusOf } from "../container/liveness.ts";
 import type { Paths } from "../container/paths.ts";
+import { portsOf } from "../container/ports.ts";
 import type { State } from "../container/record.ts";
 import { findId, readContainer } from "../container/store.ts";
 import { UsageError } from "./errors.ts";
+import { parseExpose } from "./ports.ts";
 
 /** Docker's states, and the classic word for one that `stop` has ended. */
 const STATUSES = new Set([
@@ -74,6 +77,20 @@ function testFor(paths: Paths, key: string, value: string): Test {
     case "volume":
       return (state) =>
         record(state).volumes.some((one) => one.source === value || one.destination === value);
+    case "network":
+      return (state) => {
+        const { endpoints = [], network } = record(state);
+        return [network, ...endpoints.map((one) => one.network)].includes(value);
+      };
+    case "publish":
+    case "expose": {
+      const wanted = new Set(parseExpose(value));
+      return (state) => {
+        const { id } = state;
+        const ports = key === "publish" ? [...portsOf(paths, id).keys()] : exposedPorts(record(state));
+        return ports.some((port) => wanted.has(port));
+      };
+    }
     case "before":
     case "since": {
       const { created } = readContainer(paths, findId(paths, value)).record;
@@ -81,7 +98,7 @@ function testFor(paths: Paths, key: string, value: string): Test {
     }
     default:
       throw new UsageError(
-        `invalid filter '${key}': there are id, name, status, exited, ancestor, label, volume, before and since`,
+        `invalid filter '${key}': there are id, name, status, exited, ancestor, label, volume, network, publish, expose, before and since`,
         125,
       );
   }

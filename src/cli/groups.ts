@@ -14,7 +14,18 @@ export const GROUPS: Readonly<Record<string, Group>> = {
   },
   container: {
     ...{ ls: ["ps"], list: ["ps"], ps: ["ps"], remove: ["rm"], inspect: ["inspect", "--type=container"] },
-    ...same("run create start stop restart kill pause unpause rm exec logs stats top update commit export"),
+    ...same(
+      "run create start stop restart kill pause unpause rm exec logs stats top update commit export port",
+    ),
+  },
+  network: {
+    ...{ list: ["network ls"], remove: ["network rm"] },
+    ...Object.fromEntries(
+      ["create", "ls", "inspect", "rm", "prune", "connect", "disconnect"].map((name) => [
+        name,
+        [`network ${name}`],
+      ]),
+    ),
   },
   system: { df: ["system df"], ...same("info events") },
 };

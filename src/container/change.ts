@@ -3,6 +3,7 @@ import { EngineError } from "../linux/errors.ts";
 import { close, lock, O, open, pwrite, truncate } from "../linux/file.ts";
 import { fstat, statIfAny } from "../linux/stat.ts";
 import { isFrozen } from "../runtime/cgroup/control.ts";
+import { settleEndpoints } from "./endpoints.ts";
 import { groupOf } from "./group.ts";
 import { isRunning } from "./liveness.ts";
 import { markPaused } from "./mark.ts";
@@ -51,9 +52,11 @@ export function settleChange(paths: Paths, id: string): void {
 function putRight(paths: Paths, id: string): void {
   const container = readContainer(paths, id);
   const { record } = container;
-  const running = isRunning(readState(paths, record));
+  const state = readState(paths, record);
+  const running = isRunning(state);
   try {
     setLimits(paths, container, record.limits, running);
+    if (running) settleEndpoints(paths, record, state);
   } catch (error) {
     // what the kernel does not take now is told by who asks for it next
     if (!(error instanceof EngineError)) throw error;

@@ -21,13 +21,17 @@ import {
   writeFile,
 } from "../linux/file.ts";
 import { exists, isDirectory, isStillAt, statIfAny } from "../linux/stat.ts";
+import type { NetworkWish, PortWish } from "../network/wish.ts";
 import { withShim } from "../runtime/shim.ts";
 import type { Resources } from "../runtime/spec.ts";
 import { MESSAGE } from "../runtime/wire.ts";
+import type { DnsWish, ExtraHost } from "./dns-wish.ts";
 import { writeProvided } from "./etc.ts";
+import { refreshPeers } from "./hosts.ts";
 import type * as ImageVolumes from "./image-volumes.ts";
 import { layersInUse, sweepLayers } from "./images.ts";
 import { recordEvents } from "./journal.ts";
+import { hostnameOf, networkOf } from "./network-choice.ts";
 import { makeOverlay, openMerged } from "./overlay.ts";
 import type { Paths } from "./paths.ts";
 import {
@@ -35,7 +39,6 @@ import {
   type ContainerRecord,
   type Declared,
   type Limits,
-  type NetworkMode,
   type Volume,
   writeContainer,
 } from "./record.ts";
@@ -78,7 +81,14 @@ export interface CreateOptions {
   readonly workdir?: string;
   readonly user?: string;
   readonly hostname?: string;
-  readonly network: NetworkMode;
+  readonly network: NetworkWish;
+  readonly ports: readonly PortWish[];
+  /** `--expose`: `80/tcp`. */
+  readonly exposed: readonly string[];
+  /** A free port of the host's for each that is exposed. */
+  readonly publishAll: boolean;
+  readonly dns?: DnsWish;
+  readonly extraHosts: readonly ExtraHost[];
   readonly labels: Readonly<Record<string, string>>;
   readonly terminal: boolean;
   readonly stdin: boolean;
@@ -104,6 +114,7 @@ export function runContainer(paths: Paths, options: CreateOptions, detach: boole
         recordEvents(paths, record, ["create", "start"]);
         if (!running.shim.tell(running.shim.control, MESSAGE.commit))
           throw new EngineError("the container's monitor was killed while the container was being created");
+        if (running.connected) refreshPeers(paths, running.connected);
         return running;
       }),
     ),
@@ -277,7 +288,7 @@ function makeRecord(paths: Paths, id: string, options: CreateOptions, source: So
     ...(options.cgroupParent !== undefined && { cgroupParent: options.cgroupParent }),
     ...(options.oomScoreAdj !== undefined && { oomScoreAdj: options.oomScoreAdj }),
     ...(options.shmSize !== undefined && { shmSize: options.shmSize }),
-    network: options.network,
+    ...networkOf(paths, options, config),
     stdin: options.stdin,
     autoRemove: options.autoRemove,
     stopSignal: config.StopSignal ?? "SIGTERM",
@@ -317,12 +328,14 @@ function start(
     attached: !detach,
     attachStdin: !detach && options.stdin,
     terminal: options.terminal,
+    hostname: hostnameOf(paths, record, options),
+    warn: options.warn,
     fresh: true,
     describe: () => {
       const root = open(paths.merged(record.id), O.PATH | O.DIRECTORY);
       return describe(paths, record, options, config, { resources, root });
     },
-    provide: () => writeProvided(paths, record.id, options.hostname ?? record.id, undefined),
+    provide: (attachment) => writeProvided(paths, record, hostnameOf(paths, record, options), attachment),
     keep: (container) => writeContainer(paths, container),
   });
 }
@@ -335,7 +348,7 @@ function describe(
   config: ImageConfig,
   { resources, root }: { readonly resources: Resources; readonly root: number },
 ): Container {
-  const hostname = options.hostname ?? record.id;
+  const hostname = hostnameOf(paths, record, options);
   const identity = identityIn(root, record.user);
   const env = mergeEnvironments([
     firstEnvironment(hostname, options.terminal),

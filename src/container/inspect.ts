@@ -2,6 +2,7 @@ import { isFrozen } from "../runtime/cgroup/control.ts";
 import { deviceLineV1 } from "../runtime/cgroup/devices.ts";
 import { hasKilledForMemory } from "../runtime/cgroup/oom.ts";
 import { groupOf } from "./group.ts";
+import { exposedPorts, inspectBindings, inspectNetworks } from "./inspect-network.ts";
 import { isUp, statusOf } from "./liveness.ts";
 import { NIL_LIST, NIL_MAP, withHidden } from "./nil.ts";
 import type { Paths } from "./paths.ts";
@@ -13,6 +14,7 @@ const NEVER = "0001-01-01T00:00:00Z";
 /** A container as `docker inspect` shows it (field names of Docker's API, GraphDriver folders included). */
 export function inspectContainer(paths: Paths, { record, spec }: Container, state: State): object {
   const { process } = spec;
+  const exposed = exposedPorts(record);
   const shown = {
     Id: record.id,
     Created: record.created,
@@ -64,10 +66,11 @@ export function inspectContainer(paths: Paths, { record, spec }: Container, stat
         Volumes: NIL_MAP,
         OnBuild: NIL_LIST,
         ...record.declared,
+        ...(exposed.length > 0 && { ExposedPorts: Object.fromEntries(exposed.map((key) => [key, {}])) }),
       },
       { ExposedPorts: NIL_MAP, Healthcheck: null, Shell: NIL_LIST },
     ),
-    NetworkSettings: { IPAddress: "", Gateway: "", MacAddress: "", Ports: {}, Networks: {} },
+    NetworkSettings: inspectNetworks(paths, record),
   };
   return withHidden(shown, { ID: record.id });
 }
@@ -148,7 +151,11 @@ function inspectHostConfig(record: ContainerRecord): object {
     CapAdd: null,
     CapDrop: null,
     ReadonlyRootfs: false,
-    PortBindings: {},
+    PortBindings: inspectBindings(record),
+    Dns: record.dns?.servers ?? [],
+    DnsOptions: record.dns?.options ?? [],
+    DnsSearch: record.dns?.search ?? [],
+    ExtraHosts: record.extraHosts?.map(({ host, address }) => `${host}:${address}`) ?? null,
     RestartPolicy: { Name: "no", MaximumRetryCount: 0 },
   };
 }

@@ -40,6 +40,10 @@ export class Paths {
   volumes(id: string): string {
     return `${this.container(id)}/volumes`;
   }
+  /** Tells its monitor that there is more to give back than it can (csrc/monitor.c). */
+  unsettled(id: string): string {
+    return `${this.container(id)}/unsettled`;
+  }
   /** Locked by who changes a container that may be running. */
   changing(id: string): string {
     return `${this.container(id)}/changing`;

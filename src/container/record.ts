@@ -2,8 +2,10 @@ import type { ImageConfig } from "../image/store.ts";
 import { readTextIfAny, writeFileAtomic } from "../linux/file.ts";
 import { rawNumber } from "../linux/text.ts";
 import { localTime } from "../linux/time.ts";
+import type { EndpointWish, PortWish } from "../network/wish.ts";
 import { RLIM_INFINITY, type UlimitName } from "../runtime/rlimits.ts";
 import type { DeviceRule, Spec } from "../runtime/spec.ts";
+import type { DnsWish, ExtraHost } from "./dns-wish.ts";
 import type { Paths } from "./paths.ts";
 
 /** A bind mount as the user asked for it. */
@@ -100,7 +102,15 @@ export interface ContainerRecord {
   readonly cgroupParent?: string;
   /** Of /dev/shm, in bytes; undefined is DEFAULT_SHM. */
   readonly shmSize?: number;
-  readonly network: NetworkMode;
+  /** `none`, `host`, `container:ID`, else the name of the first network that it is in. */
+  readonly network: string;
+  /** Its places in networks, where it is in any. */
+  readonly endpoints?: readonly EndpointWish[];
+  readonly ports?: readonly PortWish[];
+  /** Besides those that the image names: `80/tcp`. */
+  readonly exposed?: readonly string[];
+  readonly dns?: DnsWish;
+  readonly extraHosts?: readonly ExtraHost[];
   /** How ready the kernel is to kill its processes where memory is out, -1000 to 1000; undefined is as its creator's. */
   readonly oomScoreAdj?: number;
   readonly stdin: boolean;
@@ -111,8 +121,6 @@ export interface ContainerRecord {
 
 /** What an image declares and the engine does not act on. */
 export type Declared = Pick<ImageConfig, "ExposedPorts" | "Volumes" | "Healthcheck" | "Shell" | "OnBuild">;
-
-export type NetworkMode = "none" | "host";
 
 /** A container's record and its OCI runtime spec. */
 export interface Container {

@@ -33,7 +33,7 @@ export function dispose(paths: Paths, id: string, patience?: number): void {
   const names = namesOf(paths, id);
   const record = recordIfAny(paths, id);
   if (unlinkIfAny(paths.record(id)) && record) recordEvents(paths, record, ["destroy"]);
-  clearRemains(paths, id, undefined, patience);
+  clearRemains(paths, id, undefined, patience, record === undefined);
   removeLayer(paths, id);
   for (const name of names) {
     removeTree(paths.runFolder(name));

@@ -5,6 +5,7 @@ import { withShim } from "../runtime/shim.ts";
 import { MESSAGE } from "../runtime/wire.ts";
 import { devicesOf } from "./devices.ts";
 import { writeProvided } from "./etc.ts";
+import { refreshPeers } from "./hosts.ts";
 import { recordEvents } from "./journal.ts";
 import { isRunning } from "./liveness.ts";
 import { forgetVolatile } from "./overlay.ts";
@@ -25,6 +26,9 @@ export interface Streams {
 
 export const UNATTACHED: Streams = { attached: false, stdin: false };
 
+/** Tells what the user should know, but need not stop for. */
+type Warn = StartOptions["warn"];
+
 /**
  * `start`: runs a stopped container again on its own upper layer. Undefined where it runs already, which is no error.
  */
@@ -32,6 +36,7 @@ export async function startStopped(
   paths: Paths,
   reference: string,
   streams: Streams,
+  warn: Warn,
 ): Promise<Running | undefined> {
   const record = readRecord(paths, findId(paths, reference));
   const state = readState(paths, record);
@@ -49,7 +54,7 @@ export async function startStopped(
     throw new EngineError(`cannot start container ${record.name}: another command is busy with it`, 1);
   }
   try {
-    return startHeld(paths, record.id, lock, streams);
+    return startHeld(paths, record.id, lock, streams, warn);
   } finally {
     close(lock);
   }
@@ -63,6 +68,7 @@ export async function restartContainer(
   paths: Paths,
   reference: string,
   seconds: number,
+  warn: Warn,
 ): Promise<ContainerRecord> {
   const record = readRecord(paths, findId(paths, reference));
   const mark = paths.restarting(record.id);
@@ -71,8 +77,8 @@ export async function restartContainer(
   try {
     lock = await stopAndHold(paths, record, seconds);
     unlinkIfAny(mark);
-    if (lock === undefined) await startStopped(paths, record.id, UNATTACHED);
-    else startHeld(paths, record.id, lock, UNATTACHED);
+    if (lock === undefined) await startStopped(paths, record.id, UNATTACHED, warn);
+    else startHeld(paths, record.id, lock, UNATTACHED, warn);
     recordEvents(paths, record, ["restart"]);
     return record;
   } finally {
@@ -82,12 +88,12 @@ export async function restartContainer(
 }
 
 /** The caller holds the lock; only now the limits are those that it is started with. */
-function startHeld(paths: Paths, id: string, lock: number, streams: Streams): Running {
+function startHeld(paths: Paths, id: string, lock: number, streams: Streams, warn: Warn): Running {
   const container = readContainer(paths, id);
   const { record } = container;
   const first = !isStarted(paths, record.id);
   try {
-    return withShim((shim) => startAgain(paths, container, { shim, lock }, streams));
+    return withShim((shim) => startAgain(paths, container, { shim, lock, warn }, streams));
   } catch (error) {
     // as Docker: one that goes with its program goes without it too; another one is as it was
     if (record.autoRemove) throw undone(error, () => dispose(paths, record.id));
@@ -107,7 +113,7 @@ function withDevices({ record, spec }: Container): Container {
 function startAgain(
   paths: Paths,
   container: Container,
-  { shim, lock }: Pick<StartOptions, "shim" | "lock">,
+  { shim, lock, warn }: Pick<StartOptions, "shim" | "lock" | "warn">,
   streams: Streams,
 ): Running {
   const { record, spec } = container;
@@ -123,14 +129,17 @@ function startAgain(
     attached: streams.attached,
     attachStdin: streams.stdin && record.stdin,
     terminal: spec.process.terminal,
+    hostname: spec.hostname,
+    warn,
     fresh: false,
     describe: () => withDevices(container),
-    provide: () => writeProvided(paths, record.id, spec.hostname, undefined),
+    provide: (attachment) => writeProvided(paths, record, spec.hostname, attachment),
     keep: () => {},
   });
   // what it says is of the run before
   unlinkIfAny(paths.exit(record.id));
   recordEvents(paths, record, ["start"]);
   running.shim.tell(running.shim.control, MESSAGE.commit);
+  if (running.connected) refreshPeers(paths, running.connected);
   return running;
 }

@@ -5,6 +5,7 @@ import type { Mount, Namespace, Process, Resources, Spec } from "../runtime/spec
 import { devicesOf } from "./devices.ts";
 import { PROVIDED } from "./etc.ts";
 import { MASKED, READONLY, throttleFolders } from "./masked.ts";
+import { namesOwner } from "./network.ts";
 import type { Paths } from "./paths.ts";
 import type { ContainerRecord } from "./record.ts";
 import type { Identity } from "./user.ts";
@@ -76,10 +77,15 @@ export function withHome(env: readonly string[], home: string): string[] {
 }
 
 /** The namespaces that a container has for itself. */
-export function namespacesOf(record: ContainerRecord): Namespace[] {
+export function namespacesOf(record: Pick<ContainerRecord, "network">): Namespace[] {
   return (["mount", "pid", "uts", "ipc", "cgroup", "network"] as const)
     .filter((type) => type !== "network" || record.network !== "host")
     .map((type) => ({ type }));
+}
+
+/** Whether a container has a network namespace that is its own: neither the host's, nor another container's. */
+export function ownsNetwork({ network }: Pick<ContainerRecord, "network">): boolean {
+  return network !== "host" && !network.startsWith("container:");
 }
 
 /** The OCI runtime spec of a container. */
@@ -101,7 +107,7 @@ export function makeSpec(
       namespaces: namespacesOf(record),
       resources,
       ...(record.limits.devices && { devices: record.limits.devices.flatMap(devicesOf) }),
-      ...(record.network !== "host" && { sysctl: NETWORK_SYSCTLS }),
+      ...(ownsNetwork(record) && { sysctl: NETWORK_SYSCTLS }),
       maskedPaths: [...MASKED, ...throttleFolders()],
       readonlyPaths: READONLY,
     },
@@ -135,12 +141,14 @@ function systemMounts(shmSize: number): Mount[] {
 }
 
 function providedMounts(paths: Paths, record: ContainerRecord): Mount[] {
+  // as with Docker: who shares a network shares its names
+  const folder = paths.container(namesOwner(paths, record));
   return Object.entries(PROVIDED)
     .filter(([, destination]) => !record.volumes.some((volume) => volume.destination === destination))
     .map(([name, destination]) => ({
       destination,
       type: "bind",
-      source: `${paths.container(record.id)}/${name}`,
+      source: `${folder}/${name}`,
       options: ["rbind", "rprivate"],
     }));
 }

@@ -3,6 +3,8 @@ import { EngineError, undone } from "../linux/errors.ts";
 import { close, lock, mkdirIfMissing, O, open, rename, unlinkIfAny, writeAll } from "../linux/file.ts";
 import { CLONE } from "../linux/mount.ts";
 import { bootId, startTime } from "../linux/process.ts";
+import type { Attachment } from "../network/attachment.ts";
+import type { Wiring } from "../network/wiring.ts";
 import { cgroupsPathOf, ownParents } from "../runtime/cgroup/folders.ts";
 import { addHierarchies, type CgroupGroup, createGroup } from "../runtime/cgroup/group.ts";
 import { type CgroupLayout, cgroupLayout, foldersOf, placeOf } from "../runtime/cgroup/layout.ts";
@@ -15,8 +17,9 @@ import { receiveMessage, ShimError, type ShimProcess } from "../runtime/shim.ts"
 import type { Namespace, Resources } from "../runtime/spec.ts";
 import { makeTerminal, type Terminal } from "../runtime/terminal.ts";
 import { FLAG, MESSAGE } from "../runtime/wire.ts";
-import { type Attachment, prepareAttach } from "./attach.ts";
+import { type Attachment as ClientStreams, prepareAttach } from "./attach.ts";
 import { eventOf } from "./journal.ts";
+import { openShared, planNetwork, undoOfNetwork } from "./network.ts";
 import { mountOverlay, unmountOverlay } from "./overlay.ts";
 import type { Paths } from "./paths.ts";
 import type { Container, ContainerRecord, State } from "./record.ts";
@@ -36,12 +39,15 @@ export interface StartOptions {
   /** So is its stdin. */
   readonly attachStdin: boolean;
   readonly terminal: boolean;
+  readonly hostname: string;
   /** The container is being created, and goes where that fails. */
   readonly fresh: boolean;
   /** Says what to run; called once the merged view is mounted. */
   describe(): Container;
-  /** Makes what the container's mounts are made from. */
-  provide(): void;
+  /** Makes what the container's mounts are made from; it is connected like this. */
+  provide(attachment: Attachment | undefined): void;
+  /** Told what the user should know. */
+  warn(text: string): void;
   /** Writes the container down: while its program is being executed, and before the container may outlive its client. */
   keep(container: Container): void;
 }
@@ -52,7 +58,9 @@ export interface Running {
   readonly shim: ShimProcess;
   readonly pid: number;
   /** Undefined where the client is not attached. */
-  readonly attachment: Attachment | undefined;
+  readonly attachment: ClientStreams | undefined;
+  /** How it is connected; undefined where it is in no network. */
+  readonly connected: Attachment | undefined;
 }
 
 /** What a start has made so far, for undoing it. */
@@ -62,7 +70,9 @@ interface Begun {
   readonly log: number;
   readonly state: StateFile;
   group?: CgroupGroup;
-  attachment?: Attachment;
+  attachment?: ClientStreams;
+  wiring?: Wiring | undefined;
+  shared?: { readonly fd: number; readonly path: string } | undefined;
   launched: boolean;
 }
 
@@ -83,12 +93,15 @@ export function startContainer(paths: Paths, options: StartOptions): Running {
       endShim(options.shim, begun.launched);
       state.discard();
       unmountOverlay(paths, options.record.id);
+      begun.wiring?.undo();
       if (begun.group) removeMade(begun.layout, begun.group);
     });
   } finally {
     close(log);
     close(state.fd);
     if (begun.group?.fd !== undefined) close(begun.group.fd);
+    if (begun.shared) close(begun.shared.fd);
+    begun.wiring?.close();
     if (terminal) for (const fd of [terminal.slave, terminal.devpts]) close(fd);
   }
 }
@@ -96,15 +109,19 @@ export function startContainer(paths: Paths, options: StartOptions): Running {
 function begin(paths: Paths, options: StartOptions, begun: Begun): Running {
   const { record } = options;
   const { terminal, layout, log, state } = begun;
+  // before anything is made: an address or a port may be another's
+  begun.wiring = planNetwork(paths, record, options.hostname, options.warn);
+  begun.shared = openShared(paths, record);
+  const { wiring, shared } = begun;
   // on v2 the process is born in its group, whose descriptor it inherits; those of v1 are made meanwhile
   const cgroupsPath = cgroupsPathOf(record.id, record.cgroupParent);
   const group = createGroup(layout, cgroupsPath, options.resources);
   begun.group = group;
   const cgroup = group.fd;
   const pty = terminal && { ptyMaster: terminal.master, ptySlave: terminal.slave };
-  const flags = beginFlags(options, cgroup !== undefined);
+  const flags = beginFlags(options, cgroup !== undefined) | (shared ? FLAG.joinNetwork : 0);
   // the cgroup namespace is made by init itself, once it is in its group
-  const cloneFlags = namespaceFlags(options.namespaces) & ~CLONE.NEWCGROUP;
+  const cloneFlags = namespaceFlags(options.namespaces) & ~(CLONE.NEWCGROUP | (shared ? CLONE.NEWNET : 0));
   const { shim } = options;
   const fds = {
     subject: options.lock,
@@ -112,18 +129,23 @@ function begin(paths: Paths, options: StartOptions, begun: Begun): Running {
     state: state.fd,
     ...(cgroup !== undefined && { cgroup }),
     ...pty,
+    ...(shared && { netns: shared.fd }),
   };
   shim.begin({ role: "monitor", flags, cloneFlags }, fds);
+  if (wiring) shim.hold(wiring.sockets);
   addHierarchies(layout, group, options.resources);
   mountOverlay(paths, record.id, record.layers, record.autoRemove);
-  const container = options.describe();
+  const container = withNetwork(options.describe(), shared?.path);
   const startedAt = new Date().toISOString();
-  shim.launch(makeOrders(paths, container, layout, group, startedAt), true);
+  shim.launch(makeOrders(paths, container, layout, group, startedAt, wiring), true);
   begun.launched = true;
-  options.provide();
+  options.provide(wiring?.attachment);
   const pid = shim.expect(shim.control, MESSAGE.created).a;
+  wiring?.connect(pid);
   shim.expect(shim.channel, MESSAGE.ready);
-  enterAndBuild(pid, container.spec, { procAt: paths.runFolder(record.name), layout, terminal });
+  const context = { procAt: paths.runFolder(record.name), layout, terminal };
+  enterAndBuild(pid, container.spec, context, () => wiring?.configure());
+  wiring?.publish();
   if (options.attached) begun.attachment = prepareAttach(shim, terminal, options.attachStdin);
   const { oomScoreAdj } = container.spec.process;
   if (oomScoreAdj !== undefined) setOomScore(pid, oomScoreAdj);
@@ -132,7 +154,16 @@ function begin(paths: Paths, options: StartOptions, begun: Begun): Running {
   state.write(startedAt, pid);
   shim.expectExecuted();
   state.publish();
-  return { container, shim, pid, attachment: begun.attachment };
+  return { container, shim, pid, attachment: begun.attachment, connected: wiring?.attachment };
+}
+
+/** The spec with the network namespace that it is to share. */
+function withNetwork({ record, spec }: Container, path: string | undefined): Container {
+  if (path === undefined) return { record, spec };
+  const namespaces = spec.linux.namespaces.map(({ type }) =>
+    type === "network" ? { type, path } : { type },
+  );
+  return { record, spec: { ...spec, linux: { ...spec.linux, namespaces } } };
 }
 
 /** Kills what the shim has started, lets it undo its part, and reaps it. */
@@ -167,6 +198,7 @@ function makeOrders(
   layout: CgroupLayout,
   group: CgroupGroup,
   startedAt: string,
+  wiring: Wiring | undefined,
 ): Orders {
   const place = placeOf(layout, group.cgroupsPath);
   // also what is not there yet: an update may make it
@@ -190,11 +222,13 @@ function makeOrders(
     ],
     undo: [
       `umount ${paths.merged(record.id)}`,
+      ...(wiring ? undoOfNetwork(paths, wiring.attachment) : []),
       ...folders.map((folder) => `rmdir ${folder}`),
       ...ownParents(folders, group.cgroupsPath).map((folder) => `tidy ${folder}`),
     ],
     remove: [paths.overlay(record.id), paths.container(record.id)],
     reaper: ["mydocker", "__reap", record.id],
+    settler: ["mydocker", "__settle", record.id],
     reaperEnv: [`MYDOCKER_ROOT=${paths.root}`, `MYDOCKER_RUN=${paths.run}`],
   };
 }

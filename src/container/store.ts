@@ -167,8 +167,8 @@ function isFirst(pid: number): boolean {
   return /^NSpid:.*\t1$/m.test(readTextIfAny(`/proc/${pid}/status`) ?? "");
 }
 
-/** Whether somebody holds the lock on a container's folder. */
-function isHeld(paths: Paths, id: string): boolean {
+/** Whether somebody holds the lock on a container's folder: who makes, runs, changes or removes it. */
+export function isHeld(paths: Paths, id: string): boolean {
   try {
     const fd = open(paths.container(id), O.RDONLY | O.DIRECTORY);
     const free = tryLockShared(fd);

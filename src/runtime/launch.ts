@@ -58,21 +58,33 @@ export function processOrders(process: Process): Orders {
 
 /**
  * Enters the namespaces of the parked init `pid`, builds the container's root there, pivots to it, and comes back.
- * All of it is synchronous: the calling thread is elsewhere meanwhile (setns(2), pivot_root(2)).
+ * All of it is synchronous: the calling thread is elsewhere meanwhile (setns(2), pivot_root(2)). `configure` is called in the
+ * container's network namespace.
  */
-export function enterAndBuild(pid: number, spec: Spec, context: Omit<RootContext, "root">): void {
+export function enterAndBuild(
+  pid: number,
+  spec: Spec,
+  context: Omit<RootContext, "root">,
+  configure: () => void = () => {},
+): void {
   const init = openPidfd(pid);
   if (init === undefined) throw new EngineError("the container's init died before its root was made");
   // mqueue, the network's sysctls and the cgroup tree are those of whoever mounts or writes them
   const own = CLONE.NEWNS | CLONE.NEWIPC | CLONE.NEWNET | CLONE.NEWCGROUP;
-  const wanted = namespaceFlags(spec.linux.namespaces) & own;
+  const made = namespaceFlags(spec.linux.namespaces) & own;
+  // sysfs shows the network namespace of who mounts it, also one that is shared
+  const shared = spec.linux.namespaces.some(({ type, path }) => type === "network" && path);
+  const wanted = made | (shared ? CLONE.NEWNET : 0);
   const plan = planRoot(spec);
   // init's mounts were copied before the overlay was mounted, or after: it gets a copy of its own in any case
   const merged = open(spec.root.path, O.PATH | O.DIRECTORY);
   const overlay = cloneTree(merged, false);
   close(merged);
   inNamespaces(init, wanted, () => {
-    if ((wanted & CLONE.NEWNET) !== 0) setUpNetwork(spec.linux.sysctl ?? {});
+    if ((made & CLONE.NEWNET) !== 0) {
+      setUpNetwork(spec.linux.sysctl ?? {});
+      configure();
+    }
     const place = open(spec.root.path, O.PATH | O.DIRECTORY);
     attachTree(overlay, place);
     close(place);

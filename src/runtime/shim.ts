@@ -27,7 +27,10 @@ export class ShimError extends EngineError {
 export type ShimFds = Partial<Record<(typeof GIVEN)[number], number>>;
 
 /** In the order that csrc/shim.c expects them in. */
-const GIVEN = ["subject", "log", "state", "cgroup", "ptyMaster", "ptySlave"] as const;
+const GIVEN = ["subject", "log", "state", "cgroup", "ptyMaster", "ptySlave", "netns"] as const;
+
+/** As many descriptors as go with one message (csrc/shim.h). */
+const MOST_FDS = 8;
 
 /** What a shim process is told before its orders. */
 export interface Begin {
@@ -87,6 +90,12 @@ export class ShimProcess {
     const list: number[] = [];
     for (const name of GIVEN) if (fds[name] !== undefined) list.push(fds[name]);
     sendWithFds(this.control, encode(MESSAGE.begin, ROLE[role], flags, cloneFlags), list);
+  }
+
+  /** Gives a monitor descriptors to keep open for as long as it lives. */
+  hold(fds: readonly number[]): void {
+    for (let at = 0; at < fds.length; at += MOST_FDS)
+      sendWithFds(this.control, encode(MESSAGE.hold, 0, 0, 0), fds.slice(at, at + MOST_FDS));
   }
 
   /** Gives it, and a monitor's init, the orders. */

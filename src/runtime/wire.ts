@@ -10,6 +10,7 @@
  *     │   (finds the image, makes folders and the v2 cgroup)
  *     │── BEGIN ────────────────▶ │── clone ─────────────▶ │
  *     │ ◀────────────── CREATED ──│                        │
+ *     │── HOLD ─────────────────▶ │   (for published ports)
  *     │   (makes cgroups, mounts the overlay, writes the orders)
  *     │── LAUNCH ───────────────▶ │                        │
  *     │── LAUNCH ────────────────────────────────────────▶ │ joins cgroups, mounts its proc
@@ -39,6 +40,8 @@ export const FD = {
   /** The container's state in /run, locked for as long as the monitor lives. */
   state: 11,
   library: 12,
+  /** init: the network namespace that it is to be in. */
+  netns: 13,
 } as const;
 
 export const ROLE = { monitor: 1, enter: 2 } as const;
@@ -61,12 +64,16 @@ export const FLAG = {
   fresh: 512,
   /** Exit records are synced to disk. */
   durable: 128,
+  /** The container's network namespace is that of another one, open as FD.netns. */
+  joinNetwork: 1024,
 } as const;
 
 /** Messages; each is four 32-bit integers: kind and up to three values. */
 export const MESSAGE = {
   /** The first one: role, flags, clone(2) flags; with descriptors (csrc/shim.c). */
   begin: 12,
+  /** Descriptors that the monitor keeps open for as long as it lives; any number of these messages before LAUNCH. */
+  hold: 14,
   /** The orders are complete. */
   launch: 1,
   signal: 2,
@@ -144,12 +151,14 @@ export const FIELDS = {
   dieEvent: "text",
   /** Pairs of path (relative ones: in the container's folder) and text with @CODE@, @OOM@ and @TIME@. */
   reports: "texts",
-  /** What undoes the container's start, each with its verb in front: `umount PATH`, `rmdir PATH`, `tidy PATH`. */
+  /** What undoes the container's start, each with its verb in front: `umount PATH`, `rmdir PATH`, `tidy PATH`, `unlink PATH`. */
   undo: "texts",
   /** Folders that go, with all that is in them, when the container does. */
   remove: "texts",
   /** The command line of the reaper, a JavaScript process that removes what is left. */
   reaper: "texts",
+  /** The same for one that gives back what only JavaScript can, where the container's folder says that there is any. */
+  settler: "texts",
   reaperEnv: "texts",
 } as const;
 

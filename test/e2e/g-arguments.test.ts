@@ -162,7 +162,9 @@ describe("folders of the engine", () => {
     mkdirSync(`${folder}/real`);
     symlinkSync("real", `${folder}/link`);
     const at = ["--root", "link/root", "--run", "link/run"];
-    const result = await mydocker([...at, "run", "--rm", "busybox", "echo", "in"], { cwd: folder });
+    const result = await mydocker([...at, "run", "--rm", "--network", "none", "busybox", "echo", "in"], {
+      cwd: folder,
+    });
     expect(result).toEqual({ code: 0, stdout: "in\n", stderr: "" });
     expect(existsSync(`${folder}/real/root/layers`)).toBe(true);
   });

@@ -125,9 +125,10 @@ export function namespacesLeft(): string[] {
   return left.filter((one) => !others.has(one) || mounts.includes(one));
 }
 
-/** Links of the host's network. */
+/** Links of the network that the suite is in, whatever /sys shows. */
 export function linksNow(): Set<string> {
-  return new Set(readdirSync("/sys/class/net"));
+  const table = readFileSync("/proc/self/net/dev", "utf8");
+  return new Set([...table.matchAll(/^ *([^ |:]+):/gm)].map(([, name = ""]) => name));
 }
 
 /** Files of the suite's, or of the program's, in the folders where programs leave things. */

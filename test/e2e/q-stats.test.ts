@@ -136,7 +136,7 @@ describe("stats", () => {
   };
   const WIRE = "ip link add name one type veth peer name two && ip link set one up && ip link set two up";
   testWhere(inNamespace(undefined, WIRE), "no veth here", "the traffic of all interfaces", async () => {
-    const { name, pid } = await background(...SLEEP);
+    const { name, pid } = await background("--network", "none", ...SLEEP);
     const add =
       "ip addr add 10.99.99.1/24 dev one && ip neigh add 10.99.99.2 lladdr 02:00:00:00:00:01 dev one";
     expect(inNamespace(pid, `${WIRE} && ${add}`)).toBe(true);
@@ -152,7 +152,14 @@ describe("stats", () => {
   });
 
   test("neither lo nor the network of the host is the traffic of a container", async () => {
-    const own = await background("busybox", "sh", "-c", "ping -c 3 127.0.0.1; echo done; exec sleep 1000");
+    const own = await background(
+      "--network",
+      "none",
+      "busybox",
+      "sh",
+      "-c",
+      "ping -c 3 127.0.0.1; echo done; exec sleep 1000",
+    );
     const host = await background("--network", "host", ...SLEEP);
     await until(async () => (await ok("logs", own.name)).includes("done"), "its end");
     expect(await field(own.name, "NetIO")).toBe("0B / 0B");
@@ -201,7 +208,7 @@ describe("which containers", () => {
 
   test("--format: table, json, a template; a wrong one", async () => {
     expect(await ok("stats", "--no-stream")).toMatch(HEADER);
-    const { name, id } = await background("-m", "64m", ...SLEEP);
+    const { name, id } = await background("-m", "64m", "--network", "none", ...SLEEP);
     const [header = "", row = "", ...more] = (await ok("stats", "--no-stream", "--no-trunc")).split("\n");
     expect(header).toMatch(HEADER);
     expect(row).toMatch(

@@ -45,7 +45,8 @@ describe("events", () => {
   });
 
   test("out of memory is one: at once, also where only a child was killed", async () => {
-    const script = "tail /dev/zero; sleep 1000";
+    // not before its start is put down
+    const script = "sleep 0.3; tail /dev/zero; sleep 1000";
     const { name } = await background("-m", "8m", "busybox", "sh", "-c", script);
     await until(async () => (await actions(name)).length === 3, "the event");
     expect(await actions(name)).toEqual(["create", "start", "oom"]);

@@ -18,6 +18,7 @@ import {
   processesLeft,
   straysNow,
 } from "./leftovers.ts";
+import { removeNetworks } from "./networks.ts";
 import { ROOT, RUN } from "./place.ts";
 
 const CONCERNS = {
@@ -33,6 +34,7 @@ const since = (now: Set<string>, before: Set<string>): string[] => [...now].filt
 
 describe("the search for leftovers", () => {
   afterAll(() => {
+    removeNetworks();
     for (const folder of [ROOT, RUN]) rmSync(folder, { recursive: true, force: true });
   });
 

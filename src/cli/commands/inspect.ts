@@ -22,7 +22,7 @@ export const command: Command = {
       value: "TEMPLATE",
       help: "json, or a Go template such as {{json .GraphDriver}}",
     },
-    { name: "type", kind: "string", value: "TYPE", help: "Only container, or only image" },
+    { name: "type", kind: "string", value: "TYPE", help: "Only container, image or network" },
   ],
   args: { min: 1, max: Number.POSITIVE_INFINITY },
   interspersed: true,
@@ -39,8 +39,8 @@ async function run(input: Parsed): Promise<number> {
   const paths = enginePaths();
   const format = input.text("format");
   const type = input.text("type");
-  if (type !== undefined && !["", "container", "image"].includes(type))
-    throw new UsageError(`unknown type ${type}: it is container or image`, 1);
+  if (type !== undefined && !["", "container", "image", "network"].includes(type))
+    throw new UsageError(`unknown type ${type}: it is container, image or network`, 1);
   const found: object[] = [];
   let failed = 0;
   for (const name of input.args) {
@@ -59,7 +59,17 @@ async function run(input: Parsed): Promise<number> {
   return failed;
 }
 
+async function inspectOneNetwork(paths: Paths, name: string): Promise<object> {
+  const [{ inspectNetwork, pickNetwork }, { networkPaths }] = await Promise.all([
+    import("../network-view.ts"),
+    import("../../container/network.ts"),
+  ]);
+  const networks = networkPaths(paths);
+  return inspectNetwork(networks, pickNetwork(networks, name));
+}
+
 async function inspectOne(paths: Paths, name: string, type: string | undefined): Promise<object> {
+  if (type === "network") return inspectOneNetwork(paths, name);
   if (type !== "image") {
     try {
       const id = findId(paths, name);
@@ -74,5 +84,12 @@ async function inspectOne(paths: Paths, name: string, type: string | undefined):
   const { inspectImage } = await import("../image-inspect.ts");
   const image = inspectImage(paths, name);
   if (image) return image;
+  if (type === undefined) {
+    try {
+      return await inspectOneNetwork(paths, name);
+    } catch (error) {
+      if (!(error instanceof EngineError) || !error.message.includes("not found")) throw error;
+    }
+  }
   throw new EngineError(`No such ${type === "image" ? "image" : "container or image"}: ${name}`, 1);
 }

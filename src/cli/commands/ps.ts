@@ -28,7 +28,7 @@ export const command: Command = {
       short: "f",
       kind: "list",
       value: "KEY=VALUE",
-      help: "id, name, status, exited, ancestor, label, volume, before, since",
+      help: "id, name, status, exited, ancestor, label, volume, network, publish, expose, before, since",
     },
   ],
   args: { min: 0, max: 0 },

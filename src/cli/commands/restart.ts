@@ -4,6 +4,7 @@ import type { Command } from "../command.ts";
 import { forEach } from "../each.ts";
 import { enginePaths } from "../engine.ts";
 import { tellCutLimits } from "../ulimits.ts";
+import { tellWarning } from "../warning.ts";
 import { graceOf, TIME_FLAG } from "./stop.ts";
 
 /** `restart`: stop, then start. */
@@ -20,7 +21,7 @@ export const command: Command = {
     const paths = enginePaths();
     const grace = graceOf(input.int("time") ?? GRACE_SECONDS);
     return forEach(input.args, "serial", async (name) => {
-      const { limits } = await restartContainer(paths, name, grace);
+      const { limits } = await restartContainer(paths, name, grace, tellWarning);
       tellCutLimits(limits.ulimits);
     });
   },

@@ -5,6 +5,7 @@ import type { Command, Parsed } from "../command.ts";
 import { forEach } from "../each.ts";
 import { enginePaths } from "../engine.ts";
 import { tellCutLimits } from "../ulimits.ts";
+import { tellWarning } from "../warning.ts";
 
 /** `start`: stopped containers again, each on its own upper layer. */
 export const command: Command = {
@@ -32,14 +33,14 @@ async function run(input: Parsed): Promise<number> {
   const paths = enginePaths();
   if (!attached)
     return forEach(input.args, "serial", async (name) => {
-      const running = await startStopped(paths, name, UNATTACHED);
+      const running = await startStopped(paths, name, UNATTACHED, tellWarning);
       tellCutLimits(running?.container.record.limits.ulimits);
     });
   const [name = ""] = input.args;
   if (input.args.length > 1)
     throw new EngineError("cannot attach to several containers at once: name one", 1);
   const stdin = input.bool("interactive");
-  const running = await startStopped(paths, name, { attached: true, stdin });
+  const running = await startStopped(paths, name, { attached: true, stdin }, tellWarning);
   if (!running)
     throw new EngineError(`container ${name} runs already; 'mydocker logs -f ${name}' shows its output`, 1);
   tellCutLimits(running.container.record.limits.ulimits);

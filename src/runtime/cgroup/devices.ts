@@ -1,4 +1,5 @@
 import { attachDeviceProgram } from "../../linux/bpf.ts";
+import { AND, assemble, EXIT, type Insn, insn, MOVE, SET } from "../../linux/bpf-program.ts";
 import { writeInto } from "../../linux/file.ts";
 import type { DeviceRule } from "../spec.ts";
 
@@ -41,27 +42,10 @@ const ACCESS: Record<string, number> = { m: 1, r: 2, w: 4 };
 /** Offsets in struct bpf_cgroup_dev_ctx: access_type (access in the upper half, type in the lower), major, minor. */
 const CTX = { access: 0, major: 4, minor: 8 } as const;
 
-/** One instruction of eBPF (linux/bpf.h, struct bpf_insn): its two 32-bit halves. */
-type Insn = readonly [code: number, immediate: number];
-
-function insn(code: number, dst: number, src: number, off: number, imm: number): Insn {
-  return [code | (dst << 8) | (src << 12) | ((off & 0xffff) << 16), imm];
-}
-
 const LOAD = (dst: number, offset: number): Insn => insn(0x61, dst, 1, offset, 0);
-const MOVE = (dst: number, src: number): Insn => insn(0xbf, dst, src, 0, 0);
-const SET = (dst: number, value: number): Insn => insn(0xb7, dst, 0, 0, value);
-const AND = (dst: number, value: number): Insn => insn(0x57, dst, 0, 0, value);
 const SHIFT = (dst: number, bits: number): Insn => insn(0x77, dst, 0, 0, bits);
 const UNLESS = (dst: number, value: number, skip: number): Insn => insn(0x55, dst, 0, skip, value);
 const WHERE_ZERO = (dst: number, skip: number): Insn => insn(0x15, dst, 0, skip, 0);
-const EXIT = insn(0x95, 0, 0, 0, 0);
-
-function assemble(program: readonly Insn[]): BigUint64Array {
-  const words = new Uint32Array(program.length * 2);
-  for (let at = 0; at < program.length; at++) words.set(program[at] ?? EXIT, at * 2);
-  return new BigUint64Array(words.buffer);
-}
 
 function accessMask(access: string): number {
   return [...access].reduce((mask, letter) => mask | (ACCESS[letter] ?? 0), 0);

@@ -1,0 +1,61 @@
+import { callerOf, membersOf, networkPaths } from "../../container/network.ts";
+import { print } from "../../linux/process.ts";
+import { removeNetwork } from "../../network/make.ts";
+import { listNetworks, type NetworkRecord, PREDEFINED } from "../../network/record.ts";
+import { ask } from "../ask.ts";
+import type { Command, Parsed } from "../command.ts";
+import { enginePaths } from "../engine.ts";
+import { UsageError } from "../errors.ts";
+import { combineFilters, hasLabel } from "../filter.ts";
+import { timeOf } from "../image-filter.ts";
+import { tellWarning } from "../warning.ts";
+
+/** `network prune`. */
+export const command: Command = {
+  name: "network prune",
+  summary: "Remove all networks that no container is in",
+  usage: "[OPTIONS]",
+  flags: [
+    { name: "force", short: "f", kind: "bool", help: "Do not ask" },
+    {
+      name: "filter",
+      kind: "list",
+      value: "KEY=VALUE",
+      help: "Only some: until=24h, label=KEY[=VALUE], label!=KEY",
+    },
+  ],
+  args: { min: 0, max: 0 },
+  interspersed: true,
+  examples: ["mydocker network prune -f"],
+  run,
+};
+
+function run(input: Parsed): number {
+  const paths = enginePaths();
+  const network = networkPaths(paths);
+  const fits = combineFilters<NetworkRecord>(input.list("filter"), testFor);
+  if (!input.bool("force") && !confirmed()) return 0;
+  const removed: string[] = [];
+  for (const record of listNetworks(network)) {
+    if (PREDEFINED.has(record.name) || !fits(record) || membersOf(paths, record).length > 0) continue;
+    removeNetwork(network, record.id, (one) => membersOf(paths, one), callerOf(paths, tellWarning));
+    removed.push(record.name);
+  }
+  if (removed.length > 0) print(1, `Deleted Networks:\n${removed.join("\n")}\n`);
+  return 0;
+}
+
+function confirmed(): boolean {
+  print(1, "WARNING! This will remove all custom networks not used by at least one container.\n");
+  return /^y(es)?$/i.test(ask("Are you sure you want to continue? [y/N] ", true).trim());
+}
+
+function testFor(key: string, value: string): (one: NetworkRecord) => boolean {
+  if (key === "label") return ({ labels }) => hasLabel(labels, value);
+  if (key === "label!") return ({ labels }) => !hasLabel(labels, value);
+  if (key === "until") {
+    const moment = timeOf(value);
+    return ({ created }) => Date.parse(created) < moment;
+  }
+  throw new UsageError(`invalid filter '${key}': there are until, label and label!`);
+}
