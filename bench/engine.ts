@@ -7,6 +7,8 @@ export interface Engine {
   readonly settle: number;
   /** Runs `true` in a new container and removes it. */
   readonly run: Command;
+  /** The same on the network that a container is in by itself. */
+  readonly runOnNetwork?: Command;
   readonly version?: Command;
   readonly list?: Command;
   /** Runs `true` in a container that `idle` started. */

@@ -53,6 +53,7 @@ function engineOf(dialect: Dialect, site: Site): FullEngine {
     call,
     runOf,
     run: runOf(dialect.image),
+    runOnNetwork: call("run", "--rm", ...dialect.runOptions, dialect.image, "true"),
     version: { argv: [dialect.program[0] ?? "", ...dialect.version], env: dialect.env },
     list: call("ps"),
     exec: (name) => call("exec", full(name), "true"),

@@ -77,6 +77,20 @@ async function timeRun({ site, engines, options }: Bench): Promise<Section> {
   return { title, unit: "ms", rows, base: "floor", aim: { most: 2.2, of: "ratio" } };
 }
 
+/** With the network that is there by itself; the floor has none. */
+async function timeNetworks({ site, engines, options }: Bench): Promise<Section> {
+  say("run on the default network");
+  const cases = engines.flatMap(({ name, settle, run, runOnNetwork }): Case[] => {
+    if (name === "floor") return [{ ...run, name, settle }];
+    if (!runOnNetwork) return [];
+    const without = name === "mydocker" ? [{ ...run, name: "without network", settle }] : [];
+    return [{ ...runOnNetwork, name, settle }, ...without];
+  });
+  const rows = await timeGroup(cases, options.runs, site.log);
+  const title = "run --rm busybox true, on the default network";
+  return { title, unit: "ms", rows, base: "floor", aim: { most: 3, of: "ratio" } };
+}
+
 /** exec and ps are timed with one idle container in each engine. */
 async function timeWithOne({ site, engines, options }: Bench): Promise<Section[]> {
   say("exec, ps");
@@ -177,7 +191,8 @@ function facts({ engines, options }: Bench): Record<string, string> {
 }
 
 async function measure(bench: Bench, missing: Exclude<Found, Engine>[]): Promise<string> {
-  const sections = [await timeStartUp(bench), await timeRun(bench), ...(await timeWithOne(bench))];
+  const sections = [await timeStartUp(bench), await timeRun(bench), await timeNetworks(bench)];
+  sections.push(...(await timeWithOne(bench)));
   if (bench.options.many > 0) sections.push(...(await timeWithMany(bench)));
   sections.push(timeCgroups(200));
   sections.push(await measureMemory(bench));

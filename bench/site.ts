@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { CLONE, MNT_DETACH, MS, mount, umount, unshare } from "../src/linux/mount.ts";
+import { loopbackUp } from "../src/linux/socket.ts";
 import type { Site } from "./engine.ts";
 import { output } from "./measure.ts";
 
@@ -7,11 +8,12 @@ const CGROUPS = "/sys/fs/cgroup";
 const APPLETS = ["true", "sleep", "sh"];
 
 /**
- * A folder, a mount namespace and a list of things to undo. Mounts made from here on are seen by nobody else, and
- * go with this process. crun 1.8 refuses a hybrid cgroup tree whose v2 part has controllers: that part is hidden.
+ * A folder, a mount and a network namespace and a list of things to undo. Mounts and links made from here on are seen by
+ * nobody else, and go with this process. crun 1.8 refuses a hybrid cgroup tree whose v2 part has controllers: that part is hidden.
  */
 export function openSite(program: string): Site & { close(): void } {
-  unshare(CLONE.NEWNS);
+  unshare(CLONE.NEWNS | CLONE.NEWNET);
+  loopbackUp();
   mount("", "/", "", MS.REC | MS.PRIVATE);
   if (existsSync(`${CGROUPS}/unified`)) mount("tmpfs", `${CGROUPS}/unified`, "tmpfs", 0);
   const folder = mkdtempSync("/var/tmp/mydocker-bench-");
