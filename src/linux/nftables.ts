@@ -248,21 +248,39 @@ export interface ListedChain {
   readonly policy: number | undefined;
 }
 
+function chainOf(body: Uint8Array): ListedChain {
+  const attributes = attributesOf(body.subarray(4));
+  return {
+    family: body[0] ?? 0,
+    table: textOf(attributes.get(CHAIN.TABLE)),
+    name: textOf(attributes.get(CHAIN.NAME)),
+    policy: attributes.get(CHAIN.POLICY)?.[3],
+  };
+}
+
+const GET_CHAIN = (NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG.GETCHAIN;
+
 /** Every chain of every table. */
 export function listChains(socket: NetlinkSocket): ListedChain[] {
   const found: ListedChain[] = [];
-  const type = (NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG.GETCHAIN;
-  socket.dump(new MessageWriter().start(type, NLM_F.DUMP, header(0)).end(), "list chains", ({ body }) => {
-    const attributes = attributesOf(body.subarray(4));
-    const policy = attributes.get(CHAIN.POLICY);
-    found.push({
-      family: body[0] ?? 0,
-      table: textOf(attributes.get(CHAIN.TABLE)),
-      name: textOf(attributes.get(CHAIN.NAME)),
-      policy: policy?.[3],
-    });
+  const writer = new MessageWriter().start(GET_CHAIN, NLM_F.DUMP, header(0)).end();
+  socket.dump(writer, "list chains", ({ body }) => {
+    found.push(chainOf(body));
   });
   return found;
+}
+
+/** One chain; undefined where there is none of that name. */
+export function findChain(
+  socket: NetlinkSocket,
+  family: number,
+  table: string,
+  name: string,
+): ListedChain | undefined {
+  const writer = new MessageWriter().start(GET_CHAIN, 0, header(family));
+  writer.text(CHAIN.TABLE, table).text(CHAIN.NAME, name).end();
+  const [found] = socket.exchange(writer, `chain ${name} of ${table}`, () => true);
+  return found && chainOf(found.body);
 }
 
 /** A rule: its handle, and its expressions by name, with their attributes. */

@@ -5,6 +5,7 @@ import { NETLINK, NetlinkSocket } from "../linux/netlink.ts";
 import { linkName } from "../linux/nft-expressions.ts";
 import { NFPROTO, readElements, type SetElement, Transaction } from "../linux/nftables.ts";
 import { addRules, CHAINS, type Family, type FirewallNetwork, SETS } from "./firewall-rules.ts";
+import { isShutOut } from "./foreign.ts";
 import type { Protocol } from "./wish.ts";
 
 /** A port of the host's that leads to one of a container's; addresses are 4 or 16 bytes, the host's all zero for any. */
@@ -56,6 +57,11 @@ export class Firewall {
       // whatever is wrong: the table is made anew then, which says so
       return false;
     }
+  }
+
+  /** Whether a chain of somebody else drops what this bridge forwards. */
+  isShutOut(bridge: string): boolean {
+    return isShutOut(this.socket, bridge);
   }
 
   /**

@@ -2,6 +2,7 @@ import { isErrno } from "../linux/errno.ts";
 import { NETLINK, NetlinkSocket, numberOf } from "../linux/netlink.ts";
 import { counter, is, linkName, meta, verdict } from "../linux/nft-expressions.ts";
 import {
+  findChain,
   type ListedChain,
   type ListedExpression,
   type ListedRule,
@@ -47,6 +48,22 @@ export function admitBridges(bridges: readonly string[], warn: Warn): void {
       }
     if (missing > 0) change.commit(socket);
   });
+}
+
+/**
+ * Whether somebody has come to drop what is forwarded since our bridges were admitted: Docker that was started later, say. One
+ * question for each of the usual places, where they are not there.
+ */
+export function isShutOut(socket: NetlinkSocket, bridge: string): boolean {
+  const policed = findChain(socket, NFPROTO.IPV4, "filter", "FORWARD")?.policy === NF_DROP;
+  if (!policed && !findChain(socket, NFPROTO.INET, "firewalld", "filter_FORWARD")) return false;
+  const all = listChains(socket);
+  return all
+    .filter((chain) => isForeign(chain, all))
+    .some(({ family, table, name }) => {
+      const rules = listRules(socket, family, table, name);
+      return !rules.some((rule) => isOurs(rule, bridge, "iifname"));
+    });
 }
 
 /** Takes the rules of bridges that are gone away again. */

@@ -100,8 +100,12 @@ function lookAt(
       reference === DEFAULT_NETWORK ? readNetwork(paths, reference) : findNetwork(paths, reference);
     const link = record && findBridge(socket, record);
     if (!link || !isForwarding(record)) return undefined;
-    if (firewall ? !firewall.knows(record.bridge) : !exists(paths.noTables)) return undefined;
+    if (firewall ? !isUsable(firewall, record) : !exists(paths.noTables)) return undefined;
     found.push({ record, index: link.index });
   }
   return found;
+}
+
+function isUsable(firewall: Firewall, { bridge }: NetworkRecord): boolean {
+  return firewall.knows(bridge) && !firewall.isShutOut(bridge);
 }

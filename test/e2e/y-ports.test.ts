@@ -13,6 +13,7 @@ import {
   quietly,
   RUN,
   suite,
+  testWhere,
   until,
 } from "./harness.ts";
 import { addressOf, withNetwork } from "./networks.ts";
@@ -329,22 +330,33 @@ describeWhere(NFT, NO_NFT, "who may speak to whom", () => {
     expect(arrived()).toBe(before + 1);
   });
 
-  test("a firewall that drops what is forwarded lets our networks pass, and can still list its rules", async () => {
-    const tables = (...args: string[]): string => Bun.spawnSync(["iptables-nft", ...args]).stdout.toString();
-    if (quietly(() => tables("-P", "FORWARD", "DROP"), undefined) === undefined) return;
-    try {
-      await withNetwork(async (network) => {
-        const { name } = await server("--network", network, "-p", "18210:80");
-        expect(await until(() => fetchThere(who(18210)), "an answer")).toBe(THERE.address);
-        expect((await mydocker(["exec", name, "ping", "-c1", "-W1", THERE.address])).code).toBe(0);
-        expect(tables("-S", "FORWARD")).toMatch(/^-A FORWARD -[io] br-[0-9a-f]{12} -j ACCEPT$/m);
-      });
-      expect(tables("-S", "FORWARD")).not.toContain("br-");
-    } finally {
-      tables("-F");
-      tables("-P", "FORWARD", "ACCEPT");
-    }
-  });
+  const tables = (...args: string[]): string => Bun.spawnSync(["iptables-nft", ...args]).stdout.toString();
+  const hasTables = quietly(() => tables("-S", "FORWARD") !== "", false);
+  testWhere(
+    hasTables,
+    "no iptables-nft here",
+    "a firewall that drops what is forwarded lets our networks pass, whoever came first",
+    async () => {
+      try {
+        tables("-P", "FORWARD", "DROP");
+        await withNetwork(async (network) => {
+          const { name } = await server("--network", network, "-p", "18210:80");
+          expect(await until(() => fetchThere(who(18210)), "an answer")).toBe(THERE.address);
+          expect((await mydocker(["exec", name, "ping", "-c1", "-W1", THERE.address])).code).toBe(0);
+          expect(tables("-S", "FORWARD")).toMatch(/^-A FORWARD -[io] br-[0-9a-f]{12} -j ACCEPT$/m);
+          // somebody else begins to drop, or begins anew
+          tables("-F", "FORWARD");
+          expect(fetchThere(who(18210), 0.5)).toBeUndefined();
+          await ok("run", "--rm", "--network", network, "busybox", "true");
+          expect(fetchThere(who(18210))).toBe(THERE.address);
+        });
+        expect(tables("-S", "FORWARD")).not.toContain("br-");
+      } finally {
+        tables("-F");
+        tables("-P", "FORWARD", "ACCEPT");
+      }
+    },
+  );
 });
 
 describeWhere(!NFT, "this kernel has nf_tables", "without nf_tables", () => {

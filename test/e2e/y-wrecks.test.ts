@@ -159,6 +159,36 @@ describeWhere(NFT, NO_NFT, "ports of the dead", () => {
   });
 });
 
+describe("a boot", () => {
+  test("takes bridges, rules, forwarding and addresses, and the next start makes them again", async () => {
+    const name = newName("net");
+    await ok("network", "create", "--subnet", "10.213.0.0/24", name);
+    const ports = NFT ? ["-p", "18330:80"] : [];
+    const made = ["--network", name, "--ip", "10.213.0.7", ...ports];
+    const { name: container } = await background(...made, "busybox", "httpd", "-f", "-h", "/etc");
+    await ok("stop", "-t", "0", container);
+    const bridge = await ok(
+      "network",
+      "inspect",
+      "-f",
+      '{{index .Options "com.docker.network.bridge.name"}}',
+      name,
+    );
+    expect(Bun.spawnSync(["ip", "link", "del", bridge]).success).toBe(true);
+    if (NFT) expect(Bun.spawnSync(["nft", "flush", "ruleset"]).success).toBe(true);
+    writeFileSync("/proc/sys/net/ipv4/ip_forward", "0");
+    rmSync(RUN, { recursive: true, force: true });
+    expect(await ok("ps", "-q")).toBe("");
+    await ok("start", container);
+    expect(await addressOf(container, name)).toBe("10.213.0.7");
+    const answer = (): string | undefined => outside.fetch(`http://${HERE.address}:18330/hostname`);
+    if (NFT) expect(await until(answer, "an answer")).toBeDefined();
+    else expect((await mydocker(["exec", container, "ping", "-c1", "-W1", "10.213.0.1"])).code).toBe(0);
+    await ok("rm", "-f", container);
+    await ok("network", "rm", name);
+  });
+});
+
 describe("damaged files", () => {
   const BAD = ["", "{", "{}", "[]", "1", "null", '"x"', '{"endpoints":[{}],"ports":[{}]}', "\0\xff"];
 
