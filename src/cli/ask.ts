@@ -15,6 +15,12 @@ export function ask(prompt: string, echo: boolean): string {
   }
 }
 
+/** Docker asks whoever it is, behind a warning; without anybody to answer the answer is no. */
+export function confirmed(warning: string): boolean {
+  print(1, `WARNING! ${warning}\n`);
+  return /^y(es)?$/i.test(ask("Are you sure you want to continue? [y/N] ", true).trim());
+}
+
 function readLine(): string {
   const bytes: number[] = [];
   const one = new Uint8Array(1);

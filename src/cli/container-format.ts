@@ -82,8 +82,9 @@ function fieldsOf(paths: Paths, state: State, whole: boolean): Record<string, un
 
 /** `0.0.0.0:8080->80/tcp, 443/tcp`; of a container that does not run nothing. */
 function describePorts(paths: Paths, id: string, exposed: readonly string[]): string {
-  if (!attachmentOf(paths, id)) return "";
-  const bound = portsOf(paths, id);
+  const attachment = attachmentOf(paths, id);
+  if (!attachment) return "";
+  const bound = portsOf(attachment);
   const shown = [...bound].flatMap(([key, list]) => list.map((one) => `${hostSide(one)}->${key}`));
   return [...shown, ...exposed.filter((key) => !bound.has(key))].join(", ");
 }

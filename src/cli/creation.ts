@@ -8,7 +8,7 @@ import { UsageError } from "./errors.ts";
 import { splitLabel } from "./labels.ts";
 import { limitFlags, readLimits } from "./limits.ts";
 import { namesFlags, readNames } from "./names-flags.ts";
-import { readNetworks } from "./network-flags.ts";
+import { addressFlags, readNetworksOf } from "./network-flags.ts";
 import { parseExpose, parsePublish } from "./ports.ts";
 import { parseUlimits } from "./ulimits.ts";
 import { parseSize } from "./units.ts";
@@ -58,9 +58,7 @@ export const creationFlags: readonly Flag[] = [
     value: "NETWORK",
     help: "bridge (default), none, host, container:NAME, or a network's name (repeatable)",
   },
-  { name: "ip", kind: "string", value: "ADDRESS", help: "Its IPv4 address in the network" },
-  { name: "ip6", kind: "string", value: "ADDRESS", help: "Its IPv6 address in the network" },
-  { name: "mac-address", kind: "string", value: "MAC", help: "The MAC address of its link" },
+  ...addressFlags,
   {
     name: "network-alias",
     aliases: ["net-alias"],
@@ -206,14 +204,7 @@ function checkShared(input: Parsed, { mode }: CreateOptions["network"]): void {
 }
 
 function readNetworkFlags(input: Parsed): CreateOptions["network"] {
-  const [ip, ip6, mac] = [input.text("ip"), input.text("ip6"), input.text("mac-address")];
-  const network = readNetworks({
-    networks: input.list("network"),
-    aliases: input.list("network-alias"),
-    ...(ip && { ip }),
-    ...(ip6 && { ip6 }),
-    ...(mac && { mac }),
-  });
+  const network = readNetworksOf(input, input.list("network"), input.list("network-alias"));
   checkShared(input, network);
   return network;
 }

@@ -1,5 +1,6 @@
 import { exposedPorts } from "../container/inspect-network.ts";
 import { statusOf } from "../container/liveness.ts";
+import { attachmentOf } from "../container/network.ts";
 import type { Paths } from "../container/paths.ts";
 import { portsOf } from "../container/ports.ts";
 import type { State } from "../container/record.ts";
@@ -87,7 +88,8 @@ function testFor(paths: Paths, key: string, value: string): Test {
       const wanted = new Set(parseExpose(value));
       return (state) => {
         const { id } = state;
-        const ports = key === "publish" ? [...portsOf(paths, id).keys()] : exposedPorts(record(state));
+        const ports =
+          key === "publish" ? [...portsOf(attachmentOf(paths, id)).keys()] : exposedPorts(record(state));
         return ports.some((port) => wanted.has(port));
       };
     }

@@ -1,6 +1,7 @@
 import { formatAddress, formatMac, parseAddress, parseMac } from "../network/address.ts";
 import { DEFAULT_NETWORK, NETWORK_NAME } from "../network/record.ts";
 import type { EndpointWish, NetworkWish } from "../network/wish.ts";
+import type { Flag, Parsed } from "./command.ts";
 import { UsageError } from "./errors.ts";
 
 /** The texts of `--network` and the flags beside it. */
@@ -10,6 +11,23 @@ export interface NetworkFlags {
   readonly ip6?: string;
   readonly mac?: string;
   readonly aliases: readonly string[];
+}
+
+/** A place in a network by flags, for `run` and `network connect`. */
+export const addressFlags: readonly Flag[] = [
+  { name: "ip", kind: "string", value: "ADDRESS", help: "Its IPv4 address in the network" },
+  { name: "ip6", kind: "string", value: "ADDRESS", help: "Its IPv6 address in the network" },
+  { name: "mac-address", kind: "string", value: "MAC", help: "The MAC address of its link" },
+];
+
+/** readNetworks with what those flags say. */
+export function readNetworksOf(
+  input: Parsed,
+  networks: readonly string[],
+  aliases: readonly string[],
+): NetworkWish {
+  const [ip, ip6, mac] = [input.text("ip"), input.text("ip6"), input.text("mac-address")];
+  return readNetworks({ networks, aliases, ...(ip && { ip }), ...(ip6 && { ip6 }), ...(mac && { mac }) });
 }
 
 /** Which networks a container is to be in. Throws UsageError. */

@@ -1,11 +1,11 @@
 import { EngineError } from "../linux/errors.ts";
-import { findNetwork, type NetworkRecord, NoSuchNetwork, type Warn } from "../network/record.ts";
+import { findNetwork, NoSuchNetwork, type Warn } from "../network/record.ts";
 import type { EndpointWish } from "../network/wish.ts";
 import { withChange } from "./change.ts";
 import { connectRunning, settleEndpoints } from "./endpoints.ts";
 import { isRunning } from "./liveness.ts";
-import { networkPaths } from "./network.ts";
-import type { Paths } from "./paths.ts";
+import { sharedWith } from "./network.ts";
+import { networkPaths, type Paths } from "./paths.ts";
 import { type Container, type ContainerRecord, type State, writeContainer } from "./record.ts";
 import { findId, readContainer, readRecord, readState } from "./store.ts";
 
@@ -28,15 +28,15 @@ export function connectContainer(paths: Paths, reference: string, wish: Endpoint
 }
 
 /** `network disconnect`: the reverse. */
-export function disconnectContainer(paths: Paths, reference: string, networkName: string): void {
-  changeNetworks(paths, reference, (container, state) => {
-    const { record } = container;
-    const network = networkOrGone(paths, record, networkName);
-    const kept = (record.endpoints ?? []).filter((one) => one.network !== network.name);
+export function disconnectContainer(paths: Paths, container: string, reference: string): void {
+  changeNetworks(paths, container, (present, state) => {
+    const { record } = present;
+    const network = networkOrGone(paths, record, reference);
+    const kept = (record.endpoints ?? []).filter((one) => one.network !== network);
     if (kept.length === (record.endpoints ?? []).length)
-      throw new EngineError(`container ${record.name} is not connected to network ${network.name}`, 1);
+      throw new EngineError(`container ${record.name} is not connected to network ${network}`, 1);
     // written down before it is done: of one that was killed the rest is done later
-    writeEndpoints(paths, container, kept);
+    writeEndpoints(paths, present, kept);
     if (state) settleEndpoints(paths, { ...record, endpoints: kept }, state);
   });
 }
@@ -58,25 +58,23 @@ function writeEndpoints(paths: Paths, container: Container, endpoints: readonly 
   writeContainer(paths, { ...container, record: { ...container.record, endpoints, network } });
 }
 
-/** The network; of one that was removed since, what the container still knows of it. */
-function networkOrGone(
-  paths: Paths,
-  { endpoints = [] }: ContainerRecord,
-  reference: string,
-): Pick<NetworkRecord, "id" | "name"> {
+/** The name of a network; of one that was removed since, what the container still knows of it. */
+function networkOrGone(paths: Paths, { endpoints = [] }: ContainerRecord, reference: string): string {
   try {
-    return findNetwork(networkPaths(paths), reference);
+    return findNetwork(networkPaths(paths), reference).name;
   } catch (error) {
     if (error instanceof NoSuchNetwork && endpoints.some(({ network }) => network === reference))
-      return { id: "", name: reference };
+      return reference;
     throw error;
   }
 }
 
-function refuseModes({ name, network }: ContainerRecord, to: string): void {
-  if (network === "host" || network.startsWith("container:"))
+function refuseModes(record: ContainerRecord, to: string): void {
+  const other = sharedWith(record) === undefined ? undefined : "another container";
+  const owner = record.network === "host" ? "the host" : other;
+  if (owner !== undefined)
     throw new EngineError(
-      `cannot connect container ${name} to network ${to}: it shares the network of ${network === "host" ? "the host" : "another container"}`,
+      `cannot connect container ${record.name} to network ${to}: it shares the network of ${owner}`,
       1,
     );
 }

@@ -127,7 +127,8 @@ export function createContainer(paths: Paths, options: CreateOptions): Promise<s
     create(paths, options, source, (record) => {
       const resources = resourcesOf(record.limits);
       const root = openMerged(paths, record.id, record.layers);
-      writeContainer(paths, describe(paths, record, options, source.config, { resources, root }));
+      const hostname = hostnameOf(paths, record, options);
+      writeContainer(paths, describe(paths, record, options, source.config, { resources, root, hostname }));
       recordEvents(paths, record, ["create"]);
       return record.id;
     }),
@@ -319,6 +320,7 @@ function start(
   { shim, folderLock, detach }: Pick<StartOptions, "shim"> & { folderLock: number; detach: boolean },
 ): Running {
   const resources = resourcesOf(record.limits);
+  const hostname = hostnameOf(paths, record, options);
   return startContainer(paths, {
     shim,
     record,
@@ -328,14 +330,14 @@ function start(
     attached: !detach,
     attachStdin: !detach && options.stdin,
     terminal: options.terminal,
-    hostname: hostnameOf(paths, record, options),
+    hostname,
     warn: options.warn,
     fresh: true,
     describe: () => {
       const root = open(paths.merged(record.id), O.PATH | O.DIRECTORY);
-      return describe(paths, record, options, config, { resources, root });
+      return describe(paths, record, options, config, { resources, root, hostname });
     },
-    provide: (attachment) => writeProvided(paths, record, hostnameOf(paths, record, options), attachment),
+    provide: (attachment) => writeProvided(paths, record, hostname, attachment),
     keep: (container) => writeContainer(paths, container),
   });
 }
@@ -346,9 +348,9 @@ function describe(
   record: ContainerRecord,
   options: CreateOptions,
   config: ImageConfig,
-  { resources, root }: { readonly resources: Resources; readonly root: number },
+  found: { readonly resources: Resources; readonly root: number; readonly hostname: string },
 ): Container {
-  const hostname = hostnameOf(paths, record, options);
+  const { resources, root, hostname } = found;
   const identity = identityIn(root, record.user);
   const env = mergeEnvironments([
     firstEnvironment(hostname, options.terminal),

@@ -16,8 +16,8 @@ import type { EndpointWish } from "../network/wish.ts";
 import { inNamespaces } from "../runtime/launch.ts";
 import { changeOwnHosts, refreshPeers } from "./hosts.ts";
 import { isRunning } from "./liveness.ts";
-import { attachmentOf, callerOf, networkPaths } from "./network.ts";
-import type { Paths } from "./paths.ts";
+import { attachmentOf, callerOf } from "./network.ts";
+import { networkPaths, type Paths } from "./paths.ts";
 import type { ContainerRecord, State } from "./record.ts";
 import { readContainer } from "./store.ts";
 
@@ -95,12 +95,11 @@ function firstFree(numbers: readonly number[]): number {
  */
 export function settleEndpoints(paths: Paths, record: ContainerRecord, state: State): void {
   const wanted = new Set((record.endpoints ?? []).map(({ network }) => network));
-  for (const endpoint of attachmentOf(paths, record.id)?.endpoints ?? []) {
-    const present = attachmentOf(paths, record.id);
-    if (present && !wanted.has(endpoint.network)) disconnectRunning(paths, record, state, present, endpoint);
-  }
-  const present = attachmentOf(paths, record.id);
   const network = networkPaths(paths);
+  let present = attachmentOf(paths, record.id);
+  for (const endpoint of present?.endpoints ?? [])
+    if (present && !wanted.has(endpoint.network))
+      present = disconnectRunning(paths, record, state, present, endpoint);
   const held = new Set(
     (present?.endpoints ?? []).flatMap((one) => one.addresses.map(({ address }) => address)),
   );
@@ -111,25 +110,24 @@ export function settleEndpoints(paths: Paths, record: ContainerRecord, state: St
   firewall?.close();
 }
 
+/** Takes a container out of a network; returns how it is connected then. Its ports lead nowhere until they are published again. */
 function disconnectRunning(
   paths: Paths,
   record: ContainerRecord,
   state: State,
   before: Attachment,
   endpoint: Endpoint,
-): void {
+): Attachment {
   const network = networkPaths(paths);
   const after = { ...before, endpoints: before.endpoints.filter((one) => one.veth !== endpoint.veth) };
-  // its ports lead to another of its addresses from now on, or nowhere
   const firewall = before.ports.length > 0 ? openFirewall(network) : undefined;
   firewall?.unpublish(publishedPorts(before));
+  firewall?.close();
   const socket = new NetlinkSocket(NETLINK.ROUTE);
   deleteLink(socket, endpoint.veth);
   socket.close();
   writeAttachment(network, after);
   releaseEndpoint(paths, record.id, endpoint);
-  firewall?.publish(publishedPorts(after));
-  firewall?.close();
   if (!endpoint.internal) restoreRoute(record, state, after.endpoints);
   changeOwnHosts(
     paths,
@@ -138,6 +136,7 @@ function disconnectRunning(
     [],
   );
   refreshPeers(paths, before);
+  return after;
 }
 
 /** Where the way to everywhere else went with the link, another network's gateway is it from now on. */

@@ -1,11 +1,11 @@
 import { readTextIfAny, writeFile, writeFileAtomic } from "../linux/file.ts";
 import { type Attachment, addressOf, type Endpoint, listAttachments } from "../network/attachment.ts";
-import { DEFAULT_NETWORK, NetworkPaths } from "../network/record.ts";
+import { DEFAULT_NETWORK } from "../network/record.ts";
 import { HOST_GATEWAY } from "./dns-wish.ts";
 import { peersOf, withPeers } from "./hosts.ts";
 import { buildHosts, type HostsEntry, linesOf } from "./hosts-file.ts";
 import { sharedWith } from "./network.ts";
-import type { Paths } from "./paths.ts";
+import { networkPaths, type Paths } from "./paths.ts";
 import type { ContainerRecord } from "./record.ts";
 import { buildResolvConf } from "./resolv-conf.ts";
 
@@ -55,7 +55,7 @@ function hostsOf(
 }
 
 function othersOf(paths: Paths): Attachment[] {
-  return listAttachments(new NetworkPaths(paths.root, paths.run));
+  return listAttachments(networkPaths(paths));
 }
 
 function ownEntries({ addresses }: Endpoint, hostname: string): HostsEntry[] {

@@ -3,9 +3,9 @@ import { close, lock, O, open, pwrite, readAll, truncate } from "../linux/file.t
 import { fstat } from "../linux/stat.ts";
 import { type Attachment, listAttachments } from "../network/attachment.ts";
 import { openNetworkLock } from "../network/ready.ts";
-import { DEFAULT_NETWORK, NetworkPaths } from "../network/record.ts";
+import { DEFAULT_NETWORK, type NetworkPaths } from "../network/record.ts";
 import { type HostsEntry, linesOf } from "./hosts-file.ts";
-import type { Paths } from "./paths.ts";
+import { networkPaths, type Paths } from "./paths.ts";
 
 /** Around the lines that are kept up to date: what a container writes beside them stays. */
 const BEGIN = "# containers on the same networks";
@@ -59,7 +59,7 @@ export function refreshPeers(paths: Paths, changed: Attachment): void {
 }
 
 function withHostsLock(paths: Paths, work: (network: NetworkPaths) => void): void {
-  const network = new NetworkPaths(paths.root, paths.run);
+  const network = networkPaths(paths);
   close(openNetworkLock(network));
   const fd = open(network.hostsLock, O.RDWR | O.CREAT | O.NOFOLLOW, 0o600);
   try {

@@ -1,4 +1,5 @@
 import { type Attachment, addressOf, type Endpoint } from "../network/attachment.ts";
+import { DEFAULT_NETWORK } from "../network/record.ts";
 import type { PortWish } from "../network/wish.ts";
 import { attachmentOf } from "./network.ts";
 import { NIL_LIST } from "./nil.ts";
@@ -9,21 +10,15 @@ import type { ContainerRecord } from "./record.ts";
 /** NetworkSettings of `docker inspect`. */
 export function inspectNetworks(paths: Paths, record: ContainerRecord): object {
   const attachment = attachmentOf(paths, record.id);
-  const bridge = attachment?.endpoints.find(({ network }) => network === "bridge");
-  const one = bridge && addressOf(bridge, 4);
+  const bridge = attachment?.endpoints.find(({ network }) => network === DEFAULT_NETWORK);
   return {
     Bridge: "",
     SandboxID: "",
     SandboxKey: "",
-    Ports: inspectPorts(paths, record),
+    Ports: attachment ? inspectPorts(attachment, record) : {},
     // of the default network, as in old times
     EndpointID: bridge?.veth ?? "",
-    Gateway: one?.gateway ?? "",
-    GlobalIPv6Address: "",
-    GlobalIPv6PrefixLen: 0,
-    IPAddress: one?.address ?? "",
-    IPPrefixLen: one?.prefix ?? 0,
-    IPv6Gateway: "",
+    ...addressesOf(bridge),
     MacAddress: bridge?.mac ?? "",
     Networks: Object.fromEntries(networksOf(record, attachment)),
   };
@@ -52,7 +47,7 @@ function networksOf(record: ContainerRecord, attachment: Attachment | undefined)
         NetworkID: endpoint?.networkId ?? "",
         EndpointID: endpoint?.veth ?? "",
         ...addressesOf(endpoint),
-        DNSNames: name === "bridge" ? NIL_LIST : [record.name, ...(wish?.aliases ?? []), record.id],
+        DNSNames: name === DEFAULT_NETWORK ? NIL_LIST : [record.name, ...(wish?.aliases ?? []), record.id],
       },
     ];
   });
@@ -72,12 +67,10 @@ function addressesOf(endpoint: Endpoint | undefined): object {
 }
 
 /** Every exposed port, with where it is on the host; null where it is not. */
-function inspectPorts(paths: Paths, record: ContainerRecord): object {
-  const bound = portsOf(paths, record.id);
+function inspectPorts(attachment: Attachment, record: ContainerRecord): object {
   const ports: Record<string, object | null> = {};
-  if (!attachmentOf(paths, record.id)) return ports;
   for (const key of exposedPorts(record)) ports[key] = null;
-  for (const [key, list] of bound)
+  for (const [key, list] of portsOf(attachment))
     ports[key] = list.map(({ hostAddress, hostPort }) => ({
       HostIp: hostAddress,
       HostPort: String(hostPort),

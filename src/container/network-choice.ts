@@ -4,8 +4,8 @@ import { readText } from "../linux/file.ts";
 import { DEFAULT_NETWORK, findNetwork, NoSuchNetwork } from "../network/record.ts";
 import type { PortWish } from "../network/wish.ts";
 import type { CreateOptions } from "./create.ts";
-import { networkPaths, sharedWith } from "./network.ts";
-import type { Paths } from "./paths.ts";
+import { sharedWith } from "./network.ts";
+import { networkPaths, type Paths } from "./paths.ts";
 import type { ContainerRecord } from "./record.ts";
 import { findId, readSpec } from "./store.ts";
 

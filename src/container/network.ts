@@ -7,7 +7,7 @@ import type { Member } from "../network/make.ts";
 import {
   type Caller,
   DEFAULT_NETWORK,
-  NetworkPaths,
+  type NetworkPaths,
   type NetworkRecord,
   NoSuchNetwork,
   type Warn,
@@ -16,14 +16,9 @@ import { releaseAttachment } from "../network/release.ts";
 import { Wiring, type WiringRequest } from "../network/wiring.ts";
 import { refreshPeers } from "./hosts.ts";
 import { isRunning } from "./liveness.ts";
-import type { Paths } from "./paths.ts";
+import { networkPaths, type Paths } from "./paths.ts";
 import type { ContainerRecord } from "./record.ts";
 import { findId, ID, NoSuchContainer, readRecord, readState, recordIfAny, tryLock } from "./store.ts";
-
-/** Where the networks of the same engine are. */
-export function networkPaths(paths: Paths): NetworkPaths {
-  return new NetworkPaths(paths.root, paths.run);
-}
 
 /** How a container is connected now; undefined where it is in no network, or does not run. */
 export function attachmentOf(paths: Paths, id: string): Attachment | undefined {

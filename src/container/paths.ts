@@ -1,4 +1,5 @@
 import { mkdirAll } from "../linux/file.ts";
+import { NetworkPaths } from "../network/record.ts";
 
 /** Where everything is kept (DESIGN, "State on disk"). `root` outlives a boot, `run` does not. */
 export class Paths {
@@ -96,4 +97,9 @@ export class Paths {
     ])
       mkdirAll(folder, 0o700);
   }
+}
+
+/** Where the networks of the same engine are. */
+export function networkPaths({ root, run }: Paths): NetworkPaths {
+  return new NetworkPaths(root, run);
 }

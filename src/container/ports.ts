@@ -1,11 +1,9 @@
-import type { BoundPort } from "../network/attachment.ts";
-import { attachmentOf } from "./network.ts";
-import type { Paths } from "./paths.ts";
+import type { Attachment, BoundPort } from "../network/attachment.ts";
 
-/** The ports of a container that runs, by its own: `80/tcp` and what leads to it. */
-export function portsOf(paths: Paths, id: string): ReadonlyMap<string, readonly BoundPort[]> {
+/** The ports of a container that is connected so, by its own: `80/tcp` and what leads to it. */
+export function portsOf(attachment: Attachment | undefined): ReadonlyMap<string, readonly BoundPort[]> {
   const found = new Map<string, BoundPort[]>();
-  for (const port of attachmentOf(paths, id)?.ports ?? []) {
+  for (const port of attachment?.ports ?? []) {
     const key = `${port.port}/${port.protocol}`;
     found.set(key, [...(found.get(key) ?? []), port]);
   }

@@ -1,6 +1,7 @@
 import { EngineError, undone } from "../linux/errors.ts";
 import { close, mkdirAll, unlinkIfAny, writeFile } from "../linux/file.ts";
 import { exists } from "../linux/stat.ts";
+import type { Warn } from "../network/record.ts";
 import { withShim } from "../runtime/shim.ts";
 import { MESSAGE } from "../runtime/wire.ts";
 import { devicesOf } from "./devices.ts";
@@ -25,9 +26,6 @@ export interface Streams {
 }
 
 export const UNATTACHED: Streams = { attached: false, stdin: false };
-
-/** Tells what the user should know, but need not stop for. */
-type Warn = StartOptions["warn"];
 
 /**
  * `start`: runs a stopped container again on its own upper layer. Undefined where it runs already, which is no error.

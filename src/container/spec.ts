@@ -5,7 +5,7 @@ import type { Mount, Namespace, Process, Resources, Spec } from "../runtime/spec
 import { devicesOf } from "./devices.ts";
 import { PROVIDED } from "./etc.ts";
 import { MASKED, READONLY, throttleFolders } from "./masked.ts";
-import { namesOwner } from "./network.ts";
+import { namesOwner, sharedWith } from "./network.ts";
 import type { Paths } from "./paths.ts";
 import type { ContainerRecord } from "./record.ts";
 import type { Identity } from "./user.ts";
@@ -77,15 +77,15 @@ export function withHome(env: readonly string[], home: string): string[] {
 }
 
 /** The namespaces that a container has for itself. */
-export function namespacesOf(record: Pick<ContainerRecord, "network">): Namespace[] {
+export function namespacesOf(record: ContainerRecord): Namespace[] {
   return (["mount", "pid", "uts", "ipc", "cgroup", "network"] as const)
     .filter((type) => type !== "network" || record.network !== "host")
     .map((type) => ({ type }));
 }
 
 /** Whether a container has a network namespace that is its own: neither the host's, nor another container's. */
-export function ownsNetwork({ network }: Pick<ContainerRecord, "network">): boolean {
-  return network !== "host" && !network.startsWith("container:");
+function ownsNetwork(record: ContainerRecord): boolean {
+  return record.network !== "host" && sharedWith(record) === undefined;
 }
 
 /** The OCI runtime spec of a container. */

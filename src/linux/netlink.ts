@@ -14,7 +14,6 @@ const SO_SNDBUFFORCE = 32;
 const SO_RCVBUFFORCE = 33;
 const NETLINK_CAP_ACK = 10;
 const NETLINK_EXT_ACK = 11;
-const NETLINK_GET_STRICT_CHK = 12;
 const MSG_DONTWAIT = 0x40;
 const MSG_TRUNC = 0x20;
 
@@ -26,12 +25,9 @@ export const NLM_F = {
   REQUEST: 1,
   ACK: 4,
   DUMP: 0x300,
-  REPLACE: 0x100,
   EXCL: 0x200,
   CREATE: 0x400,
   APPEND: 0x800,
-  CAPPED: 0x100,
-  ACK_TLVS: 0x200,
 } as const;
 
 const NLMSG_ERROR = 2;
@@ -86,12 +82,6 @@ export class MessageWriter {
     return this;
   }
 
-  u16(type: number, value: number): this {
-    const at = this.attribute(type, 2);
-    this.view.setUint16(at, value, true);
-    return this;
-  }
-
   u32(type: number, value: number): this {
     const at = this.attribute(type, 4);
     this.view.setUint32(at, value, true);
@@ -102,12 +92,6 @@ export class MessageWriter {
   be32(type: number, value: number): this {
     const at = this.attribute(type, 4);
     this.view.setUint32(at, value, false);
-    return this;
-  }
-
-  be16(type: number, value: number): this {
-    const at = this.attribute(type, 2);
-    this.view.setUint16(at, value, false);
     return this;
   }
 
@@ -171,13 +155,11 @@ export class NetlinkSocket {
   private readonly fd: number;
   private readonly buffer = new Uint8Array(32768);
 
-  /** `strict`: dumps heed what their request filters by, and unknown attributes are errors. */
-  constructor(family: number, strict = false) {
+  constructor(family: number) {
     this.fd = check(libc().socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, family), "socket", "AF_NETLINK");
     // of a failure the kernel's words, not the message once more
     this.set(SOL_NETLINK, NETLINK_EXT_ACK, 1);
     this.set(SOL_NETLINK, NETLINK_CAP_ACK, 1);
-    if (strict) this.set(SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1);
   }
 
   close(): void {
@@ -275,27 +257,25 @@ const decoder = new TextDecoder();
 /** The attributes of a message or of one attribute, by number; of several with one number the last. */
 export function attributesOf(data: Uint8Array): Map<number, Uint8Array> {
   const found = new Map<number, Uint8Array>();
-  const view = new DataView(data.buffer, data.byteOffset, data.length);
-  for (let at = 0; at + 4 <= data.length; ) {
-    const length = view.getUint16(at, true);
-    if (length < 4 || at + length > data.length) break;
-    found.set(view.getUint16(at + 2, true) & NLA_TYPE_MASK, data.subarray(at + 4, at + length));
-    at += aligned(length);
-  }
+  eachAttribute(data, (type, value) => found.set(type, value));
   return found;
 }
 
 /** The attributes in their order, where several may have one number (lists). */
 export function attributeList(data: Uint8Array): Uint8Array[] {
   const found: Uint8Array[] = [];
+  eachAttribute(data, (_, value) => found.push(value));
+  return found;
+}
+
+function eachAttribute(data: Uint8Array, use: (type: number, value: Uint8Array) => void): void {
   const view = new DataView(data.buffer, data.byteOffset, data.length);
   for (let at = 0; at + 4 <= data.length; ) {
     const length = view.getUint16(at, true);
     if (length < 4 || at + length > data.length) break;
-    found.push(data.subarray(at + 4, at + length));
+    use(view.getUint16(at + 2, true) & NLA_TYPE_MASK, data.subarray(at + 4, at + length));
     at += aligned(length);
   }
-  return found;
 }
 
 /** A text attribute, without its NUL. */

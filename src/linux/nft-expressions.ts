@@ -5,7 +5,8 @@ import type { Expression } from "./nftables.ts";
 const FIRST_REGISTER = 8;
 const VERDICT_REGISTER = 0;
 
-const META = { iifname: 6, oifname: 7, nfproto: 15, l4proto: 16, iifgroup: 21, oifgroup: 22 } as const;
+/** What a meta expression loads, by its key. */
+export const META = { iifname: 6, oifname: 7, nfproto: 15, l4proto: 16, iifgroup: 21, oifgroup: 22 } as const;
 const PAYLOAD_BASE = { network: 1, transport: 2 } as const;
 const CT = { state: 0, status: 2 } as const;
 const CMP_EQ = 0;
@@ -90,12 +91,9 @@ export function mask(bits: Uint8Array): Expression {
   );
 }
 
-/** Goes on where what is in the registers is a key of the set, or with `inverted` is none. */
-export function isIn(set: string, inverted = false): Expression {
-  return expression("lookup", (data) => {
-    data.text(1, set).be32(2, FIRST_REGISTER);
-    if (inverted) data.be32(5, 1);
-  });
+/** Goes on where what is in the registers is a key of the set. */
+export function isIn(set: string): Expression {
+  return expression("lookup", (data) => data.text(1, set).be32(2, FIRST_REGISTER));
 }
 
 /** Goes on where the map has the key, with what it leads to in the registers. */

@@ -46,7 +46,7 @@ const ELEMENT = { KEY: 1, DATA: 2 } as const;
 const NFTA_DATA_VALUE = 1;
 
 /** How the `nft` program calls the parts of keys: what it shows them as. */
-export const TYPE = { ipv4_addr: 7, ipv6_addr: 8, inet_proto: 12, inet_service: 13, ifname: 41 } as const;
+const TYPE = { ipv4_addr: 7, ipv6_addr: 8, inet_proto: 12, inet_service: 13, ifname: 41 } as const;
 const SIZE: Readonly<Record<keyof typeof TYPE, number>> = {
   ipv4_addr: 4,
   ipv6_addr: 16,

@@ -49,8 +49,6 @@ export interface Link {
   readonly index: number;
   readonly up: boolean;
   readonly alias: string;
-  /** The index of the bridge that it is a port of, or 0. */
-  readonly master: number;
 }
 
 /** An address of a link, or where a route leads to: 4 or 16 bytes, and how many bits of them name the network. */
@@ -105,7 +103,6 @@ function linkOf(body: Uint8Array): Link {
     index: numberOf(body.subarray(4, 8)),
     up: (numberOf(body.subarray(8, 12)) & IFF_UP) !== 0,
     alias: textOf(attributes.get(IFLA.IFALIAS)),
-    master: numberOf(attributes.get(IFLA.MASTER)),
   };
 }
 

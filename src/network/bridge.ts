@@ -19,8 +19,8 @@ export function findBridge(socket: NetlinkSocket, network: NetworkRecord): Link 
   return link?.up && link.alias === aliasOf(network) ? link : undefined;
 }
 
-/** Makes the network's bridge, or puts right what is there of it; returns its index. */
-export function makeBridge(socket: NetlinkSocket, network: NetworkRecord): number {
+/** Makes the network's bridge, or puts right what is there of it. */
+export function makeBridge(socket: NetlinkSocket, network: NetworkRecord): void {
   const name = network.bridge;
   const there = findLink(socket, name);
   if (there && there.alias !== aliasOf(network))
@@ -42,7 +42,6 @@ export function makeBridge(socket: NetlinkSocket, network: NetworkRecord): numbe
     return bytes ? [{ bytes, prefix: parseCidr(subnet)?.prefix ?? 0 }] : [];
   });
   setUpLink(socket, name, { index, addresses, gateways: [] });
-  return index;
 }
 
 /** The first of `mydocker0`, `mydocker1` … that nobody has. */

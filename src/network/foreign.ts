@@ -1,6 +1,6 @@
 import { isErrno } from "../linux/errno.ts";
 import { NETLINK, NetlinkSocket, numberOf } from "../linux/netlink.ts";
-import { counter, is, linkName, meta, verdict } from "../linux/nft-expressions.ts";
+import { counter, is, linkName, META, meta, verdict } from "../linux/nft-expressions.ts";
 import {
   findChain,
   type ListedChain,
@@ -26,9 +26,12 @@ function isForeign({ family, table, name, policy }: ListedChain, all: readonly L
   return name === "FORWARD" && policy === NF_DROP && !docker;
 }
 
-/** The key of a meta expression for each direction (linux/netfilter/nf_tables.h). */
-const DIRECTIONS = { iifname: 6, oifname: 7 } as const;
-type Direction = keyof typeof DIRECTIONS;
+function foreignChains(socket: NetlinkSocket): ListedChain[] {
+  const all = listChains(socket);
+  return all.filter((chain) => isForeign(chain, all));
+}
+
+type Direction = "iifname" | "oifname";
 
 /**
  * Lets what comes from and goes to our bridges pass the chains of others that drop what they do not know: an accept of ours is
@@ -57,13 +60,10 @@ export function admitBridges(bridges: readonly string[], warn: Warn): void {
 export function isShutOut(socket: NetlinkSocket, bridge: string): boolean {
   const policed = findChain(socket, NFPROTO.IPV4, "filter", "FORWARD")?.policy === NF_DROP;
   if (!policed && !findChain(socket, NFPROTO.INET, "firewalld", "filter_FORWARD")) return false;
-  const all = listChains(socket);
-  return all
-    .filter((chain) => isForeign(chain, all))
-    .some(({ family, table, name }) => {
-      const rules = listRules(socket, family, table, name);
-      return !rules.some((rule) => isOurs(rule, bridge, "iifname"));
-    });
+  return foreignChains(socket).some(({ family, table, name }) => {
+    const rules = listRules(socket, family, table, name);
+    return !rules.some((rule) => isOurs(rule, bridge, "iifname"));
+  });
 }
 
 /** Takes the rules of bridges that are gone away again. */
@@ -88,7 +88,7 @@ function isOurs({ expressions }: ListedRule, bridge: string, direction: Directio
   const [load, compare, count, decide, ...more] = expressions;
   if (!load || !compare || !count || !decide || more.length > 0) return false;
   const names = [load, compare, count, decide].map(({ name }) => name).join(" ");
-  if (names !== "meta cmp counter immediate" || numberIn(load, 2) !== DIRECTIONS[direction]) return false;
+  if (names !== "meta cmp counter immediate" || numberIn(load, 2) !== META[direction]) return false;
   // the kernel hands the value out as long as it is: iptables compares with the NUL, nft with all 16 bytes
   const value = compare.attributes.get(3)?.subarray(4) ?? new Uint8Array(0);
   const link = linkName(bridge);
@@ -102,9 +102,7 @@ function numberIn({ attributes }: ListedExpression, type: number): number {
 function eachForeign(warn: Warn, use: (socket: NetlinkSocket, chain: ListedChain) => void): void {
   const socket = new NetlinkSocket(NETLINK.NETFILTER);
   try {
-    const all = listChains(socket);
-    for (const chain of all) {
-      if (!isForeign(chain, all)) continue;
+    for (const chain of foreignChains(socket)) {
       try {
         use(socket, chain);
       } catch (error) {

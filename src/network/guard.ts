@@ -44,11 +44,7 @@ class Program {
     return this.add(insn(0x85, 0, 0, 0, SKB_LOAD_BYTES)).unlessIs(0, 0, otherwise);
   }
 
-  /** The two or four bytes at `at` of what was loaded, into r1. */
-  word(at: number): this {
-    return this.add(insn(0x61, 1, FRAME, STACK + at, 0));
-  }
-
+  /** The two bytes at `at` of what was loaded, into r1. */
   half(at: number): this {
     return this.add(insn(0x69, 1, FRAME, STACK + at, 0));
   }

@@ -127,9 +127,9 @@ function leaseNext(
     const taken = new Set(listFolder(folder).map(({ name }) => name));
     const last = parseAddress(readlinkIfAny(`${folder}/${lastName}`) ?? "");
     const size = subnetSize(range);
-    // of IPv6 the first ones are as good as any
-    const offset = last && contains(range, last) ? offsetIn(range, last) + 1 : 0;
-    const first = offset < MOST_TRIES ? offset : 0;
+    const next = last && contains(range, last) ? offsetIn(range, last) + 1 : 0;
+    // in a range of IPv6 that is more than a number holds exactly: the first ones are as good as any
+    const first = Number.isSafeInteger(next) ? next : 0;
     const count = Math.min(size, MOST_TRIES);
     for (let n = 0; n < count; n++) {
       const bytes = nthAddress(range, (first + n) % size);

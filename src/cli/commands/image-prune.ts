@@ -1,6 +1,6 @@
 import { imageUse } from "../../container/images.ts";
 import { print } from "../../linux/process.ts";
-import { ask } from "../ask.ts";
+import { confirmed } from "../ask.ts";
 import type { Command, Parsed } from "../command.ts";
 import { enginePaths } from "../engine.ts";
 import { imageFilter } from "../image-filter.ts";
@@ -35,7 +35,9 @@ async function run(input: Parsed): Promise<number> {
   const all = input.bool("all");
   const dryRun = input.bool("dry-run");
   const fits = imageFilter(paths, input.list("filter"));
-  if (!dryRun && !input.bool("force") && !confirmed(all)) return 0;
+  const what = all ? "all images without at least one container associated to them" : "all dangling images";
+  const warning = `This will remove ${what}.`;
+  if (!dryRun && !input.bool("force") && !confirmed(warning)) return 0;
   const { said, reclaimed } = await pruneImages(paths.root, paths.run, imageUse(paths, false), {
     all,
     dryRun,
@@ -44,12 +46,4 @@ async function run(input: Parsed): Promise<number> {
   if (said.length > 0) print(1, `${dryRun ? "Would be deleted" : "Deleted"} Images:\n${said.join("\n")}\n\n`);
   print(1, `Total reclaimed ${dryRun ? "would be" : "space:"} ${humanSize(reclaimed)}\n`);
   return 0;
-}
-
-/** Docker asks whoever it is; without anybody to answer the answer is no. */
-function confirmed(all: boolean): boolean {
-  const what = all ? "all images without at least one container associated to them" : "all dangling images";
-  print(1, `WARNING! This will remove ${what}.\n`);
-  const answer = ask("Are you sure you want to continue? [y/N] ", true);
-  return /^y(es)?$/i.test(answer.trim());
 }

@@ -1,6 +1,6 @@
 import { settleChange } from "../../container/change.ts";
 import { inspectContainer } from "../../container/inspect.ts";
-import type { Paths } from "../../container/paths.ts";
+import { networkPaths, type Paths } from "../../container/paths.ts";
 import { findId, presentState, readContainer } from "../../container/store.ts";
 import { EngineError } from "../../linux/errors.ts";
 import { print } from "../../linux/process.ts";
@@ -60,10 +60,7 @@ async function run(input: Parsed): Promise<number> {
 }
 
 async function inspectOneNetwork(paths: Paths, name: string): Promise<object> {
-  const [{ inspectNetwork, pickNetwork }, { networkPaths }] = await Promise.all([
-    import("../network-view.ts"),
-    import("../../container/network.ts"),
-  ]);
+  const { inspectNetwork, pickNetwork } = await import("../network-view.ts");
   const networks = networkPaths(paths);
   return inspectNetwork(networks, pickNetwork(networks, name));
 }

@@ -2,7 +2,7 @@ import { connectContainer } from "../../container/connect.ts";
 import type { Command, Parsed } from "../command.ts";
 import { enginePaths } from "../engine.ts";
 import { UsageError } from "../errors.ts";
-import { readNetworks } from "../network-flags.ts";
+import { addressFlags, readNetworksOf } from "../network-flags.ts";
 import { tellWarning } from "../warning.ts";
 
 /** `network connect`. */
@@ -10,12 +10,7 @@ export const command: Command = {
   name: "network connect",
   summary: "Connect a container to one more network",
   usage: "[OPTIONS] NETWORK CONTAINER",
-  flags: [
-    { name: "ip", kind: "string", value: "ADDRESS", help: "Its IPv4 address there" },
-    { name: "ip6", kind: "string", value: "ADDRESS", help: "Its IPv6 address there" },
-    { name: "mac-address", kind: "string", value: "MAC", help: "The MAC address of its link" },
-    { name: "alias", kind: "list", value: "NAME", help: "Another name for it there" },
-  ],
+  flags: [...addressFlags, { name: "alias", kind: "list", value: "NAME", help: "Another name for it there" }],
   args: { min: 2, max: 2 },
   interspersed: true,
   examples: ["mydocker network connect web c1", "mydocker network connect --alias db --ip 172.28.0.9 web c1"],
@@ -24,14 +19,7 @@ export const command: Command = {
 
 function run(input: Parsed): number {
   const [network = "", container = ""] = input.args;
-  const [ip, ip6, mac] = [input.text("ip"), input.text("ip6"), input.text("mac-address")];
-  const { endpoints } = readNetworks({
-    networks: [network],
-    aliases: input.list("alias"),
-    ...(ip && { ip }),
-    ...(ip6 && { ip6 }),
-    ...(mac && { mac }),
-  });
+  const { endpoints } = readNetworksOf(input, [network], input.list("alias"));
   const [wish] = endpoints;
   if (!wish)
     throw new UsageError(`cannot connect to ${network}: it is no network that one can connect to`, 1);

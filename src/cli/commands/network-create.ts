@@ -1,4 +1,5 @@
-import { callerOf, networkPaths } from "../../container/network.ts";
+import { callerOf } from "../../container/network.ts";
+import { networkPaths } from "../../container/paths.ts";
 import { print } from "../../linux/process.ts";
 import { createNetwork } from "../../network/make.ts";
 import type { Command } from "../command.ts";

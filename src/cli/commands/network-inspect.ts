@@ -1,4 +1,4 @@
-import { networkPaths } from "../../container/network.ts";
+import { networkPaths } from "../../container/paths.ts";
 import { print } from "../../linux/process.ts";
 import type { Command, Parsed } from "../command.ts";
 import { enginePaths } from "../engine.ts";

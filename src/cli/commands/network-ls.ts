@@ -1,4 +1,4 @@
-import { networkPaths } from "../../container/network.ts";
+import { networkPaths } from "../../container/paths.ts";
 import { print } from "../../linux/process.ts";
 import { listAttachments } from "../../network/attachment.ts";
 import { allNetworks } from "../../network/make.ts";

@@ -1,8 +1,9 @@
-import { callerOf, membersOf, networkPaths } from "../../container/network.ts";
+import { callerOf, membersOf } from "../../container/network.ts";
+import { networkPaths } from "../../container/paths.ts";
 import { print } from "../../linux/process.ts";
 import { removeNetwork } from "../../network/make.ts";
 import { listNetworks, type NetworkRecord, PREDEFINED } from "../../network/record.ts";
-import { ask } from "../ask.ts";
+import { confirmed } from "../ask.ts";
 import type { Command, Parsed } from "../command.ts";
 import { enginePaths } from "../engine.ts";
 import { UsageError } from "../errors.ts";
@@ -30,11 +31,13 @@ export const command: Command = {
   run,
 };
 
+const WARNING = "This will remove all custom networks not used by at least one container.";
+
 function run(input: Parsed): number {
   const paths = enginePaths();
   const network = networkPaths(paths);
   const fits = combineFilters<NetworkRecord>(input.list("filter"), testFor);
-  if (!input.bool("force") && !confirmed()) return 0;
+  if (!input.bool("force") && !confirmed(WARNING)) return 0;
   const removed: string[] = [];
   for (const record of listNetworks(network)) {
     if (PREDEFINED.has(record.name) || !fits(record) || membersOf(paths, record).length > 0) continue;
@@ -43,11 +46,6 @@ function run(input: Parsed): number {
   }
   if (removed.length > 0) print(1, `Deleted Networks:\n${removed.join("\n")}\n`);
   return 0;
-}
-
-function confirmed(): boolean {
-  print(1, "WARNING! This will remove all custom networks not used by at least one container.\n");
-  return /^y(es)?$/i.test(ask("Are you sure you want to continue? [y/N] ", true).trim());
 }
 
 function testFor(key: string, value: string): (one: NetworkRecord) => boolean {

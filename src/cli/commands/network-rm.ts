@@ -1,4 +1,5 @@
-import { callerOf, membersOf, networkPaths } from "../../container/network.ts";
+import { callerOf, membersOf } from "../../container/network.ts";
+import { networkPaths } from "../../container/paths.ts";
 import { removeNetwork } from "../../network/make.ts";
 import { NoSuchNetwork } from "../../network/record.ts";
 import type { Command, Parsed } from "../command.ts";

@@ -1,4 +1,5 @@
 import { runningContainer } from "../../container/kill.ts";
+import { attachmentOf } from "../../container/network.ts";
 import { hostSide, portsOf } from "../../container/ports.ts";
 import { EngineError } from "../../linux/errors.ts";
 import { print } from "../../linux/process.ts";
@@ -23,7 +24,7 @@ function run(input: Parsed): number {
   const [reference = "", wanted] = input.args;
   const paths = enginePaths();
   const { record } = runningContainer(paths, reference);
-  const ports = portsOf(paths, record.id);
+  const ports = portsOf(attachmentOf(paths, record.id));
   if (wanted === undefined) {
     for (const [port, bound] of [...ports].sort(byPort))
       for (const one of bound) print(1, `${port} -> ${hostSide(one)}\n`);
