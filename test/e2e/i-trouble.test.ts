@@ -200,10 +200,14 @@ describe("many at once", () => {
     const calls = Array.from({ length: 21 }, (_, i) => {
       const verb = (verbs[i % verbs.length] ?? "").split(" ");
       const rest = verb[0] === "exec" ? ["true"] : verb[0] === "commit" ? [`many-${i}`] : [];
-      return mydocker([...verb, name, ...rest]);
+      return mydocker([...verb, name, ...rest]).then((result) => ({ verb: verb[0], ...result }));
     });
-    for (const { code, stderr } of await Promise.all(calls))
-      if (code !== 0) expect(stderr).toStartWith("mydocker: ");
+    for (const { verb, code, stderr } of await Promise.all(calls)) {
+      // a command in a container that is stopped under it ends with it, as its code says
+      const ended = verb === "exec" && code === 137;
+      if (code !== 0 && !ended)
+        expect({ verb, code, stderr }).toMatchObject({ stderr: expect.stringMatching(/^mydocker: /) });
+    }
     expect(await ok("ps", "-aq")).toBe(id);
     await ok("restart", "-t", "0", name);
     expect(await ok("exec", name, "echo", "in")).toBe("in");
