@@ -7,10 +7,15 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync, statSync, writeFil
 import { parseArgs } from "node:util";
 import { makeBusyboxTar } from "./src/image/busybox-rootfs.ts";
 import { archiveTrailer } from "./src/image/embedded.ts";
+import { DEFAULT_CAPABILITIES } from "./src/runtime/capabilities.ts";
+import { archesOf, compileProfile } from "./src/runtime/seccomp/compile.ts";
+import { defaultProfile } from "./src/runtime/seccomp/default.ts";
+import { encodeFilter } from "./src/runtime/seccomp/filter.ts";
 import { wireHeader } from "./src/runtime/wire.ts";
 
 interface Target {
   readonly name: string;
+  readonly machine: "x64" | "arm64";
   readonly bun: Bun.Build.CompileTarget | undefined;
   readonly compiler: string;
   readonly libc: string;
@@ -34,6 +39,7 @@ function describeTarget(name: string): Target {
   const loader = `libc.musl-${arch === "x64" ? "x86_64" : "aarch64"}.so.1`;
   return {
     name,
+    machine: arch === "x64" ? "x64" : "arm64",
     bun: name === NATIVE ? undefined : (`bun-${name}` as Bun.Build.CompileTarget),
     compiler: native ? "gcc" : arch === "x64" ? "x86_64-linux-gnu-gcc" : "aarch64-linux-gnu-gcc",
     libc: musl ? loader : "libc.so.6",
@@ -68,6 +74,11 @@ function compileShim(target: Target): string {
   const flags = [...plain, ...small, ...safe, "-shared", "-fPIC", "-nostdlib", "-Ibuild", "-Icsrc"];
   run([target.compiler, ...flags, ...sources, "-o", output], "compiling the shim");
   return readFileSync(output).toString("base64");
+}
+
+/** The filter of a container that asks for nothing: so that no container waits for its compiler. */
+function defaultFilter({ machine }: Target): string {
+  return encodeFilter(compileProfile(defaultProfile(machine, DEFAULT_CAPABILITIES), archesOf(machine)));
 }
 
 function readArguments(args: readonly string[]): { readonly target: Target; readonly check: boolean } {
@@ -105,6 +116,7 @@ async function main(args: readonly string[]): Promise<void> {
     format: "esm",
     define: {
       SHIM_BASE64: JSON.stringify(shim),
+      SECCOMP_DEFAULT: JSON.stringify(defaultFilter(target)),
       LIBC_NAME: JSON.stringify(target.libc),
       BUSYBOX_ID: JSON.stringify(busybox.id),
       BUSYBOX_CONTENT: JSON.stringify(busybox.content),

@@ -92,10 +92,13 @@ static inline long sys6(long n, long a, long b, long c, long d, long e, long f) 
 #define PR_SET_KEEPCAPS 8
 #define PR_SET_NAME 15
 #define PR_CAPBSET_DROP 24
+#define PR_SET_NO_NEW_PRIVS 38
 #define PR_CAP_AMBIENT 47
 #define PR_CAP_AMBIENT_RAISE 2
 #define PR_CAP_AMBIENT_CLEAR_ALL 4
 #define TIOCSCTTY 0x540E
+#define SECCOMP_SET_MODE_FILTER 1
+#define SECCOMP_FILTER_FLAG_SPEC_ALLOW 4
 #define PROT_READ 1
 #define PROT_WRITE 2
 #define MAP_PRIVATE 2

@@ -10,6 +10,7 @@ import { limitFlags, readLimits } from "./limits.ts";
 import { namesFlags, readNames } from "./names-flags.ts";
 import { addressFlags, readNetworksOf } from "./network-flags.ts";
 import { parseExpose, parsePublish } from "./ports.ts";
+import { readSecurity, securityFlags } from "./security-flags.ts";
 import { parseUlimits } from "./ulimits.ts";
 import { parseSize } from "./units.ts";
 import { parseVolume } from "./volume.ts";
@@ -39,6 +40,7 @@ export const creationFlags: readonly Flag[] = [
   ...limitFlags,
   { name: "cgroup-parent", kind: "string", value: "PATH", help: "The cgroup that its own is made in" },
   ...deviceFlags,
+  ...securityFlags,
   {
     name: "ulimit",
     kind: "list",
@@ -116,6 +118,7 @@ export function readCreation(input: Parsed): CreateOptions {
     env: readEnvironment(input),
     volumes: readVolumes(input.list("volume")),
     limits: { ...readLimits(input), ...readHostThings(input) },
+    ...readSecurity(input),
     network: readNetworkFlags(input),
     ports: input.list("publish").flatMap(parsePublish),
     exposed: input.list("expose").flatMap(parseExpose),

@@ -44,6 +44,7 @@ import {
 } from "./record.ts";
 import { collectGarbage, dispose } from "./remove.ts";
 import { DEFAULT_PIDS, resourcesOf } from "./resources.ts";
+import { capabilitiesOf, type Security } from "./security.ts";
 import {
   firstEnvironment,
   makeProcess,
@@ -73,6 +74,9 @@ export interface CreateOptions {
   readonly env: readonly string[];
   readonly volumes: readonly Volume[];
   readonly limits: Limits;
+  readonly security?: Security;
+  /** `unconfined`, `default`, or a profile in Docker's JSON format; undefined is `default`. */
+  readonly seccomp?: string;
   readonly oomScoreAdj?: number;
   /** The group that the container's group is to be below, from the root of each cgroup tree. */
   readonly cgroupParent?: string;
@@ -105,11 +109,12 @@ interface Source extends Pick<Image, "id" | "layers" | "config" | "foreign"> {
  * Creates and starts a container. Returns once its program runs and its record is on disk, or throws with nothing
  * left behind. Unpacks the image first where that is not done yet.
  */
-export function runContainer(paths: Paths, options: CreateOptions, detach: boolean): Promise<Running> {
+export async function runContainer(paths: Paths, options: CreateOptions, detach: boolean): Promise<Running> {
+  const seccomp = await filterOf(options);
   return withSource(paths, options, (source) =>
     withShim((shim) =>
       create(paths, options, source, (record, folderLock) => {
-        const running = start(paths, record, options, source.config, { shim, folderLock, detach });
+        const running = start(paths, record, options, source.config, { shim, folderLock, detach, seccomp });
         // before the monitor puts down the end
         recordEvents(paths, record, ["create", "start"]);
         if (!running.shim.tell(running.shim.control, MESSAGE.commit))
@@ -122,17 +127,30 @@ export function runContainer(paths: Paths, options: CreateOptions, detach: boole
 }
 
 /** Creates a container that is to be started later; returns its id once its record is on disk. */
-export function createContainer(paths: Paths, options: CreateOptions): Promise<string> {
+export async function createContainer(paths: Paths, options: CreateOptions): Promise<string> {
+  const seccomp = await filterOf(options);
   return withSource(paths, options, (source) =>
     create(paths, options, source, (record) => {
-      const resources = resourcesOf(record.limits);
+      const resources = resourcesOf(record.limits, record.security?.privileged);
       const root = openMerged(paths, record.id, record.layers);
       const hostname = hostnameOf(paths, record, options);
-      writeContainer(paths, describe(paths, record, options, source.config, { resources, root, hostname }));
+      writeContainer(
+        paths,
+        describe(paths, record, options, source.config, { resources, root, hostname, seccomp }),
+      );
       recordEvents(paths, record, ["create"]);
       return record.id;
     }),
   );
+}
+
+/** The filter of a container's system calls, as its spec carries it; only one that is not the default one is compiled. */
+async function filterOf({ security, seccomp = "default" }: CreateOptions): Promise<string> {
+  if (seccomp === "unconfined") return seccomp;
+  const plain = !security || (security.privileged ?? security.capAdd ?? security.capDrop) === undefined;
+  if (seccomp === "default" && plain) return seccomp;
+  const { filterFor } = await import("./seccomp.ts");
+  return filterFor(capabilitiesOf(security), seccomp === "default" ? undefined : seccomp);
 }
 
 /** Does `use` with what the container is made from, unpacked and kept from being removed meanwhile. */
@@ -286,6 +304,7 @@ function makeRecord(paths: Paths, id: string, options: CreateOptions, source: So
     user: options.user ?? config.User ?? "",
     volumes: source.volumes?.withDeclared(paths, id, options.volumes, config) ?? options.volumes,
     limits: { pids: DEFAULT_PIDS, ...options.limits },
+    ...(options.security && { security: options.security }),
     ...(options.cgroupParent !== undefined && { cgroupParent: options.cgroupParent }),
     ...(options.oomScoreAdj !== undefined && { oomScoreAdj: options.oomScoreAdj }),
     ...(options.shmSize !== undefined && { shmSize: options.shmSize }),
@@ -317,9 +336,10 @@ function start(
   record: ContainerRecord,
   options: CreateOptions,
   config: ImageConfig,
-  { shim, folderLock, detach }: Pick<StartOptions, "shim"> & { folderLock: number; detach: boolean },
+  given: Pick<StartOptions, "shim"> & { folderLock: number; detach: boolean; seccomp: string },
 ): Running {
-  const resources = resourcesOf(record.limits);
+  const { shim, folderLock, detach, seccomp } = given;
+  const resources = resourcesOf(record.limits, record.security?.privileged);
   const hostname = hostnameOf(paths, record, options);
   return startContainer(paths, {
     shim,
@@ -335,7 +355,7 @@ function start(
     fresh: true,
     describe: () => {
       const root = open(paths.merged(record.id), O.PATH | O.DIRECTORY);
-      return describe(paths, record, options, config, { resources, root, hostname });
+      return describe(paths, record, options, config, { resources, root, hostname, seccomp });
     },
     provide: (attachment) => writeProvided(paths, record, hostname, attachment),
     keep: (container) => writeContainer(paths, container),
@@ -348,10 +368,15 @@ function describe(
   record: ContainerRecord,
   options: CreateOptions,
   config: ImageConfig,
-  found: { readonly resources: Resources; readonly root: number; readonly hostname: string },
+  found: {
+    readonly resources: Resources;
+    readonly root: number;
+    readonly hostname: string;
+    readonly seccomp: string;
+  },
 ): Container {
-  const { resources, root, hostname } = found;
-  const identity = identityIn(root, record.user);
+  const { resources, root, hostname, seccomp } = found;
+  const identity = identityIn(root, record.user, record.security?.groups);
   const env = mergeEnvironments([
     firstEnvironment(hostname, options.terminal),
     config.Env ?? [],
@@ -367,12 +392,16 @@ function describe(
     identity,
     record,
   );
-  return { record, spec: makeSpec(paths, record, hostname, process, resources) };
+  return { record, spec: makeSpec(paths, record, hostname, process, resources, seccomp) };
 }
 
-function identityIn(root: number, user: string): ReturnType<typeof resolveUserIn> {
+function identityIn(
+  root: number,
+  user: string,
+  groups?: readonly string[],
+): ReturnType<typeof resolveUserIn> {
   try {
-    return resolveUserIn(root, user);
+    return resolveUserIn(root, user, groups);
   } finally {
     close(root);
   }

@@ -2,7 +2,7 @@ import { EngineError } from "../linux/errors.ts";
 import { listFolder } from "../linux/folder.ts";
 import { isDirectory, lstatIfAny, S_IFBLK, S_IFCHR, S_IFMT, type Stat, statIfAny } from "../linux/stat.ts";
 import type { Device } from "../runtime/spec.ts";
-import type { DeviceMapping } from "./record.ts";
+import type { ContainerRecord, DeviceMapping } from "./record.ts";
 
 /** What is in the host's /dev and is not a device of its own, as runc passes it over. */
 const PASSED_OVER = new Set(["pts", "shm", "fd", "mqueue", "console", ".lxc", ".lxd-mounts", ".udev"]);
@@ -18,6 +18,21 @@ export function devicesOf({ host, container }: DeviceMapping): Device[] {
   const devices = found.filter((device) => device !== undefined);
   if (devices.length === 0) throw notThere(host, "not a device node");
   return devices;
+}
+
+/** The devices of a container besides the default ones, where there are any: those asked for, with privileges all of the host's. */
+export function devicesFor({ limits, security }: ContainerRecord): Device[] | undefined {
+  const asked = limits.devices?.flatMap(devicesOf);
+  if (!security?.privileged) return asked;
+  // of the terminals it has its own
+  const all = devicesBelow("/dev", "/dev").filter(
+    (device) => device !== undefined && device.path !== "/dev/ptmx",
+  );
+  const taken = new Set(asked?.map(({ path }) => path));
+  return [
+    ...(asked ?? []),
+    ...all.filter((device) => device !== undefined && !taken.has(device.path)),
+  ] as Device[];
 }
 
 function notThere(host: string, reason: string): EngineError {

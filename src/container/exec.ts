@@ -32,6 +32,8 @@ export interface ExecOptions {
   readonly terminal: boolean;
   readonly stdin: boolean;
   readonly detach: boolean;
+  /** It has all capabilities; the filter of system calls is the container's. */
+  readonly privileged: boolean;
 }
 
 /** A command that has been executed in a container. */
@@ -76,9 +78,10 @@ function enterContainer(paths: Paths, reference: string, options: ExecOptions, s
         ...(terminal && { ptyMaster: terminal.master, ptySlave: terminal.slave }),
       },
     );
-    const process = execProcess(root, readSpec(paths, record.id).process, record, options);
+    const spec = readSpec(paths, record.id);
+    const process = execProcess(root, spec.process, record, options);
     if (!options.detach) attachment = prepareAttach(shim, terminal, options.stdin);
-    shim.launch({ ...processOrders(process), joins: group.joins }, false);
+    shim.launch({ ...processOrders(process, spec.linux.seccomp), joins: group.joins }, false);
     shim.expect(shim.control, MESSAGE.created);
     shim.expectExecuted();
     return { shim, attachment, record };
@@ -109,7 +112,7 @@ function openProcess(
 
 /** The container's own process, with the command, user, folder and additions of this call. */
 function execProcess(root: number, base: Process, record: ContainerRecord, options: ExecOptions): Process {
-  const identity = identityIn(root, options.user ?? record.user);
+  const identity = identityIn(root, options.user ?? record.user, record.security?.groups);
   // another user has another home
   const inherited =
     options.user === undefined ? base.env : base.env.filter((entry) => !entry.startsWith("HOME="));
@@ -123,14 +126,14 @@ function execProcess(root: number, base: Process, record: ContainerRecord, optio
       terminal: options.terminal,
     },
     identity,
-    record,
+    options.privileged ? { ...record, security: { ...record.security, privileged: true } } : record,
   );
 }
 
 /** Docker's exit code for a user that there is none of is another one than in `run`. */
-function identityIn(root: number, user: string): Identity {
+function identityIn(root: number, user: string, groups?: readonly string[]): Identity {
   try {
-    return resolveUserIn(root, user);
+    return resolveUserIn(root, user, groups);
   } catch (error) {
     throw error instanceof EngineError ? new EngineError(error.message, 126) : error;
   }

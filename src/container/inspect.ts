@@ -30,7 +30,7 @@ export function inspectContainer(paths: Paths, { record, spec }: Container, stat
     RestartCount: 0,
     Driver: "overlay2",
     Platform: "linux",
-    HostConfig: inspectHostConfig(record),
+    HostConfig: inspectHostConfig(record, spec),
     GraphDriver: {
       Name: "overlay2",
       Data: {
@@ -104,7 +104,7 @@ function inspectRates(rates: readonly DeviceRate[] | undefined): object | null {
   return rates?.map(({ path, rate }) => ({ Path: path, Rate: rate })) ?? null;
 }
 
-function inspectHostConfig(record: ContainerRecord): object {
+function inspectHostConfig(record: ContainerRecord, spec: Container["spec"]): object {
   const { limits } = record;
   return {
     Binds: record.volumes
@@ -147,9 +147,13 @@ function inspectHostConfig(record: ContainerRecord): object {
     Ulimits: limits.ulimits?.map(({ name, soft, hard }) => ({ Name: name, Hard: hard, Soft: soft })) ?? null,
     OomScoreAdj: record.oomScoreAdj ?? 0,
     ShmSize: record.shmSize ?? DEFAULT_SHM,
-    Privileged: false,
-    CapAdd: null,
-    CapDrop: null,
+    Privileged: record.security?.privileged ?? false,
+    CapAdd: record.security?.capAdd ?? null,
+    CapDrop: record.security?.capDrop ?? null,
+    GroupAdd: record.security?.groups ?? null,
+    SecurityOpt: record.security?.options ?? null,
+    MaskedPaths: spec.linux.maskedPaths,
+    ReadonlyPaths: spec.linux.readonlyPaths,
     ReadonlyRootfs: false,
     PortBindings: inspectBindings(record),
     Dns: record.dns?.servers ?? [],

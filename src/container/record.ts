@@ -7,6 +7,7 @@ import { RLIM_INFINITY, type UlimitName } from "../runtime/rlimits.ts";
 import type { DeviceRule, Spec } from "../runtime/spec.ts";
 import type { DnsWish, ExtraHost } from "./dns-wish.ts";
 import type { Paths } from "./paths.ts";
+import type { Security } from "./security.ts";
 
 /** A bind mount as the user asked for it. */
 export interface Volume {
@@ -98,6 +99,7 @@ export interface ContainerRecord {
   readonly user: string;
   readonly volumes: readonly Volume[];
   readonly limits: Limits;
+  readonly security?: Security;
   /** The group that its group is below, from the root of each cgroup tree; undefined is ours. */
   readonly cgroupParent?: string;
   /** Of /dev/shm, in bytes; undefined is DEFAULT_SHM. */

@@ -10,12 +10,13 @@ export const DEFAULT_PIDS = 2048;
 const PERIOD = 100_000;
 
 /** The limits of a container as the OCI runtime spec has them (config-linux.md, "Control groups"). */
-export function resourcesOf(limits: Limits): Resources {
+export function resourcesOf(limits: Limits, privileged = false): Resources {
   const { pids } = limits;
   const memory = memoryOf(limits);
   const blockIO = blockIOOf(limits);
   return {
-    devices: deviceRulesOf(limits),
+    // with privileges all of them, which is what a group has that is told nothing
+    devices: privileged ? [] : deviceRulesOf(limits),
     ...(memory && { memory }),
     cpu: cpuOf(limits),
     ...(pids !== undefined && { pids: { limit: pids } }),

@@ -4,7 +4,7 @@ import { exists } from "../linux/stat.ts";
 import type { Warn } from "../network/record.ts";
 import { withShim } from "../runtime/shim.ts";
 import { MESSAGE } from "../runtime/wire.ts";
-import { devicesOf } from "./devices.ts";
+import { devicesFor } from "./devices.ts";
 import { writeProvided } from "./etc.ts";
 import { refreshPeers } from "./hosts.ts";
 import { recordEvents } from "./journal.ts";
@@ -102,10 +102,8 @@ function startHeld(paths: Paths, id: string, lock: number, streams: Streams, war
 
 /** Devices have their numbers from the host at each start. */
 function withDevices({ record, spec }: Container): Container {
-  const { devices } = record.limits;
-  return devices
-    ? { record, spec: { ...spec, linux: { ...spec.linux, devices: devices.flatMap(devicesOf) } } }
-    : { record, spec };
+  const devices = devicesFor(record);
+  return devices ? { record, spec: { ...spec, linux: { ...spec.linux, devices } } } : { record, spec };
 }
 
 function startAgain(
@@ -121,7 +119,7 @@ function startAgain(
   const running = startContainer(paths, {
     shim,
     record,
-    resources: resourcesOf(record.limits),
+    resources: resourcesOf(record.limits, record.security?.privileged),
     namespaces: spec.linux.namespaces,
     lock,
     attached: streams.attached,

@@ -1,13 +1,13 @@
-import { DEFAULT_CAPABILITIES } from "../runtime/capabilities.ts";
 import { cgroupsPathOf } from "../runtime/cgroup/folders.ts";
 import { rlimitType } from "../runtime/rlimits.ts";
 import type { Mount, Namespace, Process, Resources, Spec } from "../runtime/spec.ts";
-import { devicesOf } from "./devices.ts";
+import { devicesFor } from "./devices.ts";
 import { PROVIDED } from "./etc.ts";
 import { MASKED, READONLY, throttleFolders } from "./masked.ts";
 import { namesOwner, sharedWith } from "./network.ts";
 import type { Paths } from "./paths.ts";
 import type { ContainerRecord } from "./record.ts";
+import { capabilitiesOf } from "./security.ts";
 import type { Identity } from "./user.ts";
 
 /** Docker's size of /dev/shm, in bytes. */
@@ -31,9 +31,10 @@ export interface ProcessOptions {
 export function makeProcess(
   options: ProcessOptions,
   identity: Identity,
-  { limits, oomScoreAdj }: Pick<ContainerRecord, "limits" | "oomScoreAdj">,
+  { limits, oomScoreAdj, security }: Pick<ContainerRecord, "limits" | "oomScoreAdj" | "security">,
 ): Process {
-  const own = identity.uid === 0 ? DEFAULT_CAPABILITIES : [];
+  const bounding = capabilitiesOf(security);
+  const own = identity.uid === 0 ? bounding : [];
   return {
     terminal: options.terminal,
     user: { uid: identity.uid, gid: identity.gid, umask: 0o022, additionalGids: identity.groups },
@@ -41,12 +42,13 @@ export function makeProcess(
     env: options.env,
     cwd: options.cwd,
     capabilities: {
-      bounding: DEFAULT_CAPABILITIES,
+      bounding,
       effective: own,
       permitted: own,
       inheritable: [],
       ambient: [],
     },
+    ...(security?.noNewPrivileges && { noNewPrivileges: true }),
     ...(limits.ulimits && {
       rlimits: limits.ulimits.map(({ name, soft, hard }) => ({ type: rlimitType(name), soft, hard })),
     }),
@@ -95,7 +97,10 @@ export function makeSpec(
   hostname: string,
   process: Process,
   resources: Resources,
+  seccomp = "default",
 ): Spec {
+  const devices = devicesFor(record);
+  const open = record.security?.privileged || record.security?.openSystemPaths;
   return {
     ociVersion: "1.2.0",
     process,
@@ -106,10 +111,11 @@ export function makeSpec(
       cgroupsPath: cgroupsPathOf(record.id, record.cgroupParent),
       namespaces: namespacesOf(record),
       resources,
-      ...(record.limits.devices && { devices: record.limits.devices.flatMap(devicesOf) }),
+      ...(devices && { devices }),
       ...(ownsNetwork(record) && { sysctl: NETWORK_SYSCTLS }),
-      maskedPaths: [...MASKED, ...throttleFolders()],
-      readonlyPaths: READONLY,
+      seccomp,
+      maskedPaths: open ? [] : [...MASKED, ...throttleFolders()],
+      readonlyPaths: open ? [] : READONLY,
     },
   };
 }
@@ -117,11 +123,13 @@ export function makeSpec(
 /** The system's, then the user's (which take the place of the system's), then the provided files on top of both. */
 function allMounts(paths: Paths, record: ContainerRecord): Mount[] {
   const taken = new Set(record.volumes.map((volume) => volume.destination));
-  const system = systemMounts(record.shmSize ?? DEFAULT_SHM).filter((mount) => !taken.has(mount.destination));
+  const system = systemMounts(record).filter((mount) => !taken.has(mount.destination));
   return [...system, ...volumeMounts(record), ...providedMounts(paths, record)];
 }
 
-function systemMounts(shmSize: number): Mount[] {
+function systemMounts({ shmSize = DEFAULT_SHM, security }: ContainerRecord): Mount[] {
+  const kernel = security?.privileged ? "rw" : "ro";
+  const groups = security?.writableCgroups ? "rw" : kernel;
   const tight = ["nosuid", "noexec", "nodev"];
   const mount = (destination: string, type: string, options: string[]): Mount => ({
     destination,
@@ -133,8 +141,8 @@ function systemMounts(shmSize: number): Mount[] {
     mount("/proc", "proc", tight),
     mount("/dev", "tmpfs", ["nosuid", "strictatime", "mode=755", "size=65536k"]),
     mount("/dev/pts", "devpts", ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]),
-    mount("/sys", "sysfs", [...tight, "ro"]),
-    mount("/sys/fs/cgroup", "cgroup", [...tight, "ro"]),
+    mount("/sys", "sysfs", [...tight, kernel]),
+    mount("/sys/fs/cgroup", "cgroup", [...tight, groups]),
     mount("/dev/mqueue", "mqueue", tight),
     mount("/dev/shm", "tmpfs", [...tight, "mode=1777", `size=${shmSize}`]),
   ];

@@ -205,7 +205,7 @@ function makeOrders(
   const folders = foldersOf(place);
   const ended = { ...stateOf(record), startedAt, exitCode: CODE, oomKilled: OOM, finishedAt: TIME };
   return {
-    ...processOrders(spec.process),
+    ...processOrders(spec.process, spec.linux.seccomp),
     hostname: spec.hostname,
     procAt: paths.runFolder(record.name),
     joins: group.joins,

@@ -19,9 +19,14 @@ const LIMIT = 4 << 20;
 /**
  * Resolves `name|uid[:group|gid]` (empty: root) with the text of the container's own passwd(5) and group(5). A number
  * is always an id, even unlisted; supplementary groups only where no group was given, but always the group itself: what
- * may be denied to a group must not be allowed to one who could leave it (CVE-2022-36109).
+ * may be denied to a group must not be allowed to one who could leave it (CVE-2022-36109). `more` are groups by name or number.
  */
-export function resolveUser(user: string, passwd: string, group: string): Identity {
+export function resolveUser(
+  user: string,
+  passwd: string,
+  group: string,
+  more: readonly string[] = [],
+): Identity {
   const colon = user.indexOf(":");
   const who = (colon < 0 ? user : user.slice(0, colon)) || "0";
   const withGroup = colon < 0 ? undefined : user.slice(colon + 1) || undefined;
@@ -39,7 +44,11 @@ export function resolveUser(user: string, passwd: string, group: string): Identi
     gid,
     home,
     groups: [
-      ...new Set([gid, ...(withGroup === undefined && entry ? memberships(entry[0] ?? "", group) : [])]),
+      ...new Set([
+        gid,
+        ...(withGroup === undefined && entry ? memberships(entry[0] ?? "", group) : []),
+        ...more.map((name) => resolveGroup(name, group)),
+      ]),
     ],
   };
 }
@@ -68,8 +77,8 @@ function idNumber(text: string): number | undefined {
 }
 
 /** resolveUser with the files inside the root that `root` is open on; links in the image do not lead out. */
-export function resolveUserIn(root: number, user: string): Identity {
-  return resolveUser(user, readIn(root, "/etc/passwd"), readIn(root, "/etc/group"));
+export function resolveUserIn(root: number, user: string, more: readonly string[] = []): Identity {
+  return resolveUser(user, readIn(root, "/etc/passwd"), readIn(root, "/etc/group"), more);
 }
 
 const decoder = new TextDecoder();

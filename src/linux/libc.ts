@@ -100,6 +100,7 @@ export const SYS = {
   lseek: arm64 ? 62 : 8,
   pwrite64: arm64 ? 68 : 18,
   getdents64: arm64 ? 61 : 217,
+  prctl: arm64 ? 167 : 157,
   prlimit64: arm64 ? 261 : 302,
   sendmsg: arm64 ? 211 : 46,
   recvmsg: arm64 ? 212 : 47,

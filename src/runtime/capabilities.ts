@@ -43,6 +43,17 @@ const NAMES = [
   "CHECKPOINT_RESTORE",
 ] as const;
 
+/** All that this program knows of, in the order of their numbers: `CAP_CHOWN` first. */
+export const ALL_CAPABILITIES: readonly string[] = NAMES.map((name) => `CAP_${name}`);
+
+/** `net_admin`, `CAP_NET_ADMIN` or `ALL` as we write it; undefined for what is no capability. */
+export function normalizeCapability(text: string): string | undefined {
+  const name = text.toUpperCase();
+  if (name === "ALL" || name === "CAP_ALL") return "ALL";
+  const full = name.startsWith("CAP_") ? name : `CAP_${name}`;
+  return ALL_CAPABILITIES.includes(full) ? full : undefined;
+}
+
 /** What a container has unless it is told otherwise: Docker's list. */
 export const DEFAULT_CAPABILITIES: readonly string[] = [
   "CAP_CHOWN",

@@ -14,12 +14,14 @@ import {
   unshare,
 } from "../linux/mount.ts";
 import { openPidfd } from "../linux/process.ts";
+import { hasSeccomp } from "../linux/seccomp.ts";
 import { loopbackUp } from "../linux/socket.ts";
 import { capabilityMask } from "./capabilities.ts";
 import type { Orders } from "./orders.ts";
 import { rlimitWords } from "./rlimits.ts";
 import { buildRoot, type RootContext } from "./root.ts";
 import { planRoot } from "./rootplan.ts";
+import { filterWords } from "./seccomp/filter.ts";
 import type { Namespace, Process, Spec } from "./spec.ts";
 
 const CLONE_OF: Record<Namespace["type"], number> = {
@@ -36,10 +38,18 @@ export function namespaceFlags(namespaces: readonly Namespace[]): number {
   return namespaces.reduce((flags, { type, path }) => flags | (path ? 0 : CLONE_OF[type]), 0);
 }
 
-/** The part of the orders that a spec's `process` decides; the same for run and exec. */
-export function processOrders(process: Process): Orders {
+/**
+ * The part of the orders that a process and its filter of system calls decide; the same for run and exec. Where the kernel has
+ * no filters the default one is left out, as with Docker; one that was asked for is not.
+ */
+export function processOrders(process: Process, seccomp = "default"): Orders {
   const { user, capabilities, rlimits } = process;
+  const filtered = seccomp !== "unconfined" && hasSeccomp();
+  if (!filtered && seccomp !== "unconfined" && seccomp !== "default")
+    throw new EngineError("seccomp is not enabled in your kernel: cannot run with a custom seccomp profile");
   return {
+    ...(filtered && { seccomp: filterWords(seccomp) }),
+    ...(process.noNewPrivileges && { noNewPrivileges: 1 }),
     ...(rlimits && { rlimits: rlimitWords(rlimits) }),
     argv: process.args,
     env: process.env,

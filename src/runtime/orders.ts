@@ -9,7 +9,7 @@ type ValueOf<K extends FieldKind> = K extends "u32"
       ? string
       : K extends "texts"
         ? readonly string[]
-        : readonly number[];
+        : ArrayLike<number>;
 
 /** The orders of one shim process; what is left out is zero or empty. */
 export type Orders = { -readonly [F in keyof typeof FIELDS]?: ValueOf<(typeof FIELDS)[F]> };
@@ -52,7 +52,7 @@ export function encodeOrders(orders: Orders): Uint8Array {
   return whole;
 }
 
-function encodeSpan(value: string | readonly string[] | readonly number[]): [Uint8Array, number] {
+function encodeSpan(value: string | readonly string[] | ArrayLike<number>): [Uint8Array, number] {
   const texts = typeof value === "string" ? [value] : isNumbers(value) ? [] : value;
   for (const text of texts)
     if (text.includes("\0")) throw new TypeError(`a text with a NUL character: ${JSON.stringify(text)}`);
@@ -61,6 +61,6 @@ function encodeSpan(value: string | readonly string[] | readonly number[]): [Uin
   return [toBytes(value.map((text) => `${text}\0`).join("")), value.length];
 }
 
-function isNumbers(value: readonly string[] | readonly number[]): value is readonly number[] {
+function isNumbers(value: readonly string[] | ArrayLike<number>): value is ArrayLike<number> {
   return typeof value[0] === "number";
 }

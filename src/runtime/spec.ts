@@ -36,6 +36,7 @@ export interface Process {
   readonly env: readonly string[];
   readonly cwd: string;
   readonly capabilities: Capabilities;
+  readonly noNewPrivileges?: boolean;
   readonly rlimits?: readonly Rlimit[];
   readonly oomScoreAdj?: number;
 }
@@ -123,6 +124,11 @@ export interface Spec {
     readonly devices?: readonly Device[];
     /** Of the network namespace (`net.…`) only. */
     readonly sysctl?: Readonly<Record<string, string>>;
+    /**
+     * Ours, in place of the specification's object: `default`, `unconfined`, or a compiled filter in base64. The default one is
+     * for the capabilities of a container that asks for no others.
+     */
+    readonly seccomp?: string;
     readonly maskedPaths: readonly string[];
     readonly readonlyPaths: readonly string[];
   };

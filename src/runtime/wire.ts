@@ -109,6 +109,7 @@ export const STAGES = {
   groups: "set the groups",
   user: "set the user",
   capabilities: "set the capabilities",
+  seccomp: "install the filter of system calls",
   exec: "run the program",
   memory: "get memory",
 } as const;
@@ -130,6 +131,8 @@ export const FIELDS = {
   uid: "u32",
   gid: "u32",
   umask: "u32",
+  /** 1: what the program executes gains it no rights (prctl(2), PR_SET_NO_NEW_PRIVS). */
+  noNewPrivileges: "u32",
   argv: "texts",
   env: "texts",
   cwd: "text",
@@ -139,6 +142,8 @@ export const FIELDS = {
   groups: "words",
   /** Five for each limit of a process: its number, soft and hard, the lower half first. */
   rlimits: "words",
+  /** The filter of its system calls: two for each instruction (seccomp/program.ts); none is no filter. */
+  seccomp: "words",
   /** cgroup v1 `tasks` files to write "0" to. */
   joins: "texts",
   /** A file of the group with a line `oom_kill N`, read when the program has ended. */

@@ -25,6 +25,7 @@ export const command: Command = {
     },
     { name: "env-file", kind: "list", value: "FILE", help: "Read variables from a file" },
     { name: "workdir", short: "w", kind: "string", value: "DIR", help: "Working folder" },
+    { name: "privileged", kind: "bool", help: "With all capabilities" },
     { name: "user", short: "u", kind: "string", value: "USER[:GROUP]", help: "Run as this user" },
   ],
   args: { min: 2, max: Number.POSITIVE_INFINITY },
@@ -53,6 +54,7 @@ async function run(input: Parsed): Promise<number> {
     terminal,
     stdin,
     detach,
+    privileged: input.bool("privileged"),
     ...(workdir !== undefined && { workdir }),
     ...(user !== undefined && { user }),
   });
