@@ -7,12 +7,13 @@ __attribute__((noreturn)) static void init_main(const struct stdio *stdio) {
   SYS(close, FD_SUBJECT);
   SYS(close, FD_CONTROL);
   long joined = has_flag(FLAG_JOIN_NETWORK) ? SYS(setns, FD_NETNS, CLONE_NEWNET) : 0;
+  if (joined >= 0 && has_flag(FLAG_JOIN_IPC)) joined = SYS(setns, FD_IPCNS, CLONE_NEWIPC);
   if (joined < 0) fail(FD_CHANNEL, STAGE_SETNS, joined);
   // the namespaces are there; what the rest needs is still being made
   await_orders(FD_CHANNEL);
   join_cgroups();
   // after joining: the namespace's root is the group that its maker is in
-  long result = SYS(unshare, CLONE_NEWCGROUP);
+  long result = has_flag(FLAG_HOST_CGROUPS) ? 0 : SYS(unshare, CLONE_NEWCGROUP);
   if (result < 0) fail(FD_CHANNEL, STAGE_CGROUPNS, result);
   result = SYS(mount, 0, "/", 0, MS_REC | MS_PRIVATE, 0);
   if (result < 0) fail(FD_CHANNEL, STAGE_PRIVATE, result);
@@ -97,12 +98,34 @@ static int is_unsettled(void) {
   return SYS(faccessat, FD_SUBJECT, UNSETTLED, 0) == 0;
 }
 
+// Every process of a group: those that share a pid namespace with others do not go with their first one.
+static void kill_group(const char *folder) {
+  long group = SYS(openat, AT_FDCWD, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (group < 0) return;
+  for (int tries = 0; tries < 200; tries++) {
+    char buffer[4096];
+    long fd = SYS(openat, group, "cgroup.procs", O_RDONLY | O_CLOEXEC);
+    long got = fd < 0 ? fd : SYS(read, fd, buffer, sizeof buffer);
+    SYS(close, fd);
+    if (got <= 0) break;
+    long pid = 0;
+    for (long at = 0; at < got; at++) {
+      if (buffer[at] != '\n') pid = pid * 10 + buffer[at] - '0';
+      else if (pid > 0) SYS(kill, pid, SIGKILL), pid = 0;
+    }
+    struct timespec pause = {0, 2000000};
+    SYS(nanosleep, &pause, 0);
+  }
+  SYS(close, group);
+}
+
 // 0 where nothing is left.
 static int run_undo(int unsettled) {
   const char *step = text_of(orders->undo);
   int left = 0;
   for (uint32_t i = 0; i < orders->undo.count; i++, step = next_text(step)) {
     if (text_starts(step, "umount ")) SYS(umount2, step + 7, MNT_DETACH);
+    else if (text_starts(step, "kill ")) kill_group(step + 5);
     else if (text_starts(step, "rmdir ")) left |= remove_folder(step + 6);
     // what says what there is to be given back must stay until it is
     else if (text_starts(step, "unlink ") && !unsettled) SYS(unlinkat, AT_FDCWD, step + 7, 0);
@@ -255,6 +278,19 @@ static void hold_descriptors(void) {
   }
 }
 
+// The namespace for children is set for that one child only: others of ours are not to be the container's.
+static long new_init(uint64_t flags, int *pidfd) {
+  if (!has_flag(FLAG_JOIN_PID)) return new_process(flags, pidfd);
+  long own = SYS(openat, AT_FDCWD, "/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
+  long result = own < 0 ? own : SYS(setns, FD_PIDNS, CLONE_NEWPID);
+  if (result < 0) fail(FD_CONTROL, STAGE_PIDNS, result);
+  long pid = new_process(flags, pidfd);
+  if (pid == 0) return 0;
+  result = SYS(setns, own, CLONE_NEWPID);
+  SYS(close, own);
+  return result < 0 ? result : pid;
+}
+
 // The container's parent for its whole life.
 __attribute__((noreturn)) void monitor_main(void) {
   struct stdio stdio;
@@ -265,12 +301,14 @@ __attribute__((noreturn)) void monitor_main(void) {
   long result = make_stdio(&stdio);
   if (result < 0) fail(FD_CONTROL, STAGE_PIPE, result);
   uint64_t into = has_flag(FLAG_INTO_CGROUP) ? CLONE_INTO_CGROUP : 0;
-  long pid = new_process(clone_flags | into, &pidfd);
+  long pid = new_init(clone_flags | into, &pidfd);
   if (pid == 0) init_main(&stdio);
   if (pid < 0) fail(FD_CONTROL, STAGE_CLONE, pid);
   SYS(close, FD_CHANNEL);
   if (into) SYS(close, FD_CGROUP);
   if (has_flag(FLAG_JOIN_NETWORK)) SYS(close, FD_NETNS);
+  if (has_flag(FLAG_JOIN_IPC)) SYS(close, FD_IPCNS);
+  if (has_flag(FLAG_JOIN_PID)) SYS(close, FD_PIDNS);
   close_program_ends(&stdio);
   SYS(chdir, "/");
   send_message(FD_CONTROL, MESSAGE_CREATED, (int32_t)pid, 0, 0);

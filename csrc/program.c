@@ -150,5 +150,6 @@ __attribute__((noreturn)) void run_program(const struct stdio *stdio) {
   filter_calls();
   result = set_capabilities();
   if (result < 0) fail(FD_CHANNEL, STAGE_CAPABILITIES, result);
+  if (has_flag(FLAG_REAPER)) become_reaping_init();
   fail(FD_CHANNEL, STAGE_EXEC, exec_found(argv, env));
 }

@@ -43,6 +43,8 @@ static void place_descriptors(int role, const int *came, int count) {
   if (has_flag(FLAG_INTO_CGROUP)) wanted[n++] = FD_CGROUP;
   if (has_flag(FLAG_TTY)) wanted[n++] = FD_PTY_MASTER, wanted[n++] = FD_PTY_SLAVE;
   if (has_flag(FLAG_JOIN_NETWORK)) wanted[n++] = FD_NETNS;
+  if (has_flag(FLAG_JOIN_IPC)) wanted[n++] = FD_IPCNS;
+  if (has_flag(FLAG_JOIN_PID)) wanted[n++] = FD_PIDNS;
   if (count != n) leave(125);
   for (int i = 0; i < n; i++) {
     aside[i] = (int)SYS(fcntl, came[i], F_DUPFD, ABOVE);

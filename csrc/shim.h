@@ -21,7 +21,7 @@ void *more_memory(size_t size);
 int send_message(int fd, int32_t kind, int32_t a, int32_t b, int32_t c);
 int receive_message(int fd, struct message *message, int flags);
 // How many descriptors may come with one.
-#define MOST_FDS 8
+#define MOST_FDS 12
 // Above the numbers of all descriptors that are given.
 #define ABOVE 64
 int receive_descriptors(int fd, struct message *message, int *fds);
@@ -73,6 +73,9 @@ size_t format_time(char *to);
 // program.c: the last steps before the user's program, and it
 __attribute__((noreturn)) void run_program(const struct stdio *stdio);
 void join_cgroups(void);
+
+// reaper.c: a pid 1 for a program that is none
+void become_reaping_init(void);
 
 // the roles
 __attribute__((noreturn)) void monitor_main(void);

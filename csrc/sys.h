@@ -66,6 +66,8 @@ static inline long sys6(long n, long a, long b, long c, long d, long e, long f) 
 #define CLONE_PIDFD 0x00001000
 #define CLONE_NEWCGROUP 0x02000000
 #define CLONE_NEWNET 0x40000000
+#define CLONE_NEWIPC 0x08000000
+#define CLONE_NEWPID 0x20000000
 #define CLONE_INTO_CGROUP 0x200000000ull
 #define STATX_NLINK 4
 #define MS_NOSUID 2
@@ -82,6 +84,7 @@ static inline long sys6(long n, long a, long b, long c, long d, long e, long f) 
 #define SIGTERM 15
 #define SIGCHLD 17
 #define SIG_SETMASK 2
+#define WNOHANG 1
 #define WALL 0x40000000
 #define POLLIN 1
 #define POLLPRI 2
@@ -97,6 +100,7 @@ static inline long sys6(long n, long a, long b, long c, long d, long e, long f) 
 #define PR_CAP_AMBIENT_RAISE 2
 #define PR_CAP_AMBIENT_CLEAR_ALL 4
 #define TIOCSCTTY 0x540E
+#define TIOCSPGRP 0x5410
 #define SECCOMP_SET_MODE_FILTER 1
 #define SECCOMP_FILTER_FLAG_SPEC_ALLOW 4
 #define PROT_READ 1

@@ -1,5 +1,6 @@
 import type { CreateOptions } from "../container/create.ts";
 import type { Limits, Volume } from "../container/record.ts";
+import { parseSignal } from "../linux/signals.ts";
 import type { Flag, Parsed } from "./command.ts";
 import { deviceFlags, parseDevice, parseDeviceRule } from "./devices.ts";
 import { absolute } from "./engine.ts";
@@ -8,6 +9,7 @@ import { UsageError } from "./errors.ts";
 import { splitLabel } from "./labels.ts";
 import { limitFlags, readLimits } from "./limits.ts";
 import { namesFlags, readNames } from "./names-flags.ts";
+import { checkSysctls, namespaceFlags, readNamespaces } from "./namespace-flags.ts";
 import { addressFlags, readNetworksOf } from "./network-flags.ts";
 import { parseExpose, parsePublish } from "./ports.ts";
 import { readSecurity, securityFlags } from "./security-flags.ts";
@@ -41,6 +43,11 @@ export const creationFlags: readonly Flag[] = [
   { name: "cgroup-parent", kind: "string", value: "PATH", help: "The cgroup that its own is made in" },
   ...deviceFlags,
   ...securityFlags,
+  ...namespaceFlags,
+  { name: "init", kind: "bool", help: "A small init as pid 1, which reaps and hands signals on" },
+  { name: "stop-signal", kind: "string", value: "SIGNAL", help: "The signal of stop (SIGTERM)" },
+  { name: "stop-timeout", kind: "int", value: "SECONDS", help: "How long stop waits before it kills (10)" },
+  { name: "cidfile", kind: "string", value: "FILE", help: "Write the container's id to a new file" },
   {
     name: "ulimit",
     kind: "list",
@@ -108,6 +115,10 @@ export function readCreation(input: Parsed): CreateOptions {
   if (oomScoreAdj !== undefined && Math.abs(oomScoreAdj) > 1000)
     throw new UsageError(`invalid OOM score '${oomScoreAdj}': the range is from -1000 to 1000`);
   const cgroupParent = readCgroupParent(input.text("cgroup-parent"));
+  const network = readNetworkFlags(input);
+  const namespaces = readNamespaces(input);
+  checkSysctls(namespaces, network);
+  const stopTimeout = input.int("stop-timeout");
   const shmSize = parseSize(input.text("shm-size") || "0");
   return {
     image: rootfs ? absolute(image) : image,
@@ -119,7 +130,8 @@ export function readCreation(input: Parsed): CreateOptions {
     volumes: readVolumes(input.list("volume")),
     limits: { ...readLimits(input), ...readHostThings(input) },
     ...readSecurity(input),
-    network: readNetworkFlags(input),
+    ...namespaces,
+    network,
     ports: input.list("publish").flatMap(parsePublish),
     exposed: input.list("expose").flatMap(parseExpose),
     publishAll: input.bool("publish-all"),
@@ -133,10 +145,20 @@ export function readCreation(input: Parsed): CreateOptions {
     ...(shmSize > 0 && { shmSize }),
     ...(cgroupParent !== undefined && { cgroupParent }),
     ...(oomScoreAdj !== undefined && { oomScoreAdj }),
+    ...(input.bool("init") && { init: true }),
+    ...(stopTimeout !== undefined && { stopTimeout }),
+    ...readStopSignal(input.text("stop-signal")),
     ...text("workdir", "workdir"),
     ...text("user", "user"),
     ...text("hostname", "hostname"),
   };
+}
+
+/** Its name is kept as it was given, which commit and inspect show. */
+function readStopSignal(text: string | undefined): Pick<CreateOptions, "stopSignal"> {
+  if (!text) return {};
+  if (parseSignal(text) === undefined) throw new UsageError(`invalid signal: ${text}`);
+  return { stopSignal: text };
 }
 
 /** What to do where the image is not there; what that needs is loaded when it comes to it. */

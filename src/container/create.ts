@@ -1,11 +1,4 @@
-import {
-  findImage,
-  type Image,
-  type ImageConfig,
-  resolveImage,
-  type Wish,
-  withImagesShared,
-} from "../image/store.ts";
+import { findImage, type ImageConfig, resolveImage, type Wish, withImagesShared } from "../image/store.ts";
 import { isErrno } from "../linux/errno.ts";
 import { EngineError, undone } from "../linux/errors.ts";
 import {
@@ -31,19 +24,20 @@ import { refreshPeers } from "./hosts.ts";
 import type * as ImageVolumes from "./image-volumes.ts";
 import { layersInUse, sweepLayers } from "./images.ts";
 import { recordEvents } from "./journal.ts";
-import { hostnameOf, networkOf } from "./network-choice.ts";
+import { hostnameOf } from "./network-choice.ts";
+import { makeRecord, type Source } from "./new-record.ts";
 import { makeOverlay, openMerged } from "./overlay.ts";
 import type { Paths } from "./paths.ts";
 import {
   type Container,
   type ContainerRecord,
-  type Declared,
   type Limits,
+  type NamespaceModes,
   type Volume,
   writeContainer,
 } from "./record.ts";
 import { collectGarbage, dispose } from "./remove.ts";
-import { DEFAULT_PIDS, resourcesOf } from "./resources.ts";
+import { resourcesOf } from "./resources.ts";
 import { capabilitiesOf, type Security } from "./security.ts";
 import {
   firstEnvironment,
@@ -94,15 +88,14 @@ export interface CreateOptions {
   readonly dns?: DnsWish;
   readonly extraHosts: readonly ExtraHost[];
   readonly labels: Readonly<Record<string, string>>;
+  readonly namespaces?: NamespaceModes;
+  readonly sysctls?: Readonly<Record<string, string>>;
+  readonly init?: boolean;
+  readonly stopSignal?: string;
+  readonly stopTimeout?: number;
   readonly terminal: boolean;
   readonly stdin: boolean;
   readonly autoRemove: boolean;
-}
-
-/** Where a container's lower layers come from, and what its image says of its process. */
-interface Source extends Pick<Image, "id" | "layers" | "config" | "foreign"> {
-  /** What makes the volumes that the image declares; not loaded for one that declares none. */
-  readonly volumes?: typeof ImageVolumes;
 }
 
 /**
@@ -280,55 +273,6 @@ function takeName(paths: Paths, name: string, id: string): void {
       );
     Bun.sleepSync(pause);
   }
-}
-
-function makeRecord(paths: Paths, id: string, options: CreateOptions, source: Source): ContainerRecord {
-  const { config } = source;
-  const replaced = options.entrypoint !== undefined;
-  const entrypoint = replaced
-    ? [options.entrypoint ?? ""].filter((part) => part !== "")
-    : (config.Entrypoint ?? []);
-  const args = options.args.length > 0 ? options.args : replaced ? [] : (config.Cmd ?? []);
-  const command = [...entrypoint, ...args];
-  if (command.length === 0) throw new EngineError("no command was given, and the image names none");
-  return {
-    id,
-    name: options.name ?? id,
-    created: new Date().toISOString(),
-    image: options.rootfs ? "" : options.image,
-    imageId: source.id,
-    ...declaredBy(config),
-    layers: source.layers,
-    entrypoint,
-    command,
-    user: options.user ?? config.User ?? "",
-    volumes: source.volumes?.withDeclared(paths, id, options.volumes, config) ?? options.volumes,
-    limits: { pids: DEFAULT_PIDS, ...options.limits },
-    ...(options.security && { security: options.security }),
-    ...(options.cgroupParent !== undefined && { cgroupParent: options.cgroupParent }),
-    ...(options.oomScoreAdj !== undefined && { oomScoreAdj: options.oomScoreAdj }),
-    ...(options.shmSize !== undefined && { shmSize: options.shmSize }),
-    ...networkOf(paths, options, config),
-    stdin: options.stdin,
-    autoRemove: options.autoRemove,
-    stopSignal: config.StopSignal ?? "SIGTERM",
-    labels: { ...config.Labels, ...options.labels },
-  };
-}
-
-/** Only the fields that are there: most images have none of them, and the record is read often. */
-function declaredBy(config: ImageConfig): { readonly declared?: Declared } {
-  const { ExposedPorts, Volumes, Healthcheck, Shell, OnBuild } = config;
-  if (!(ExposedPorts || Volumes || Healthcheck || Shell || OnBuild)) return {};
-  return {
-    declared: {
-      ...(ExposedPorts && { ExposedPorts }),
-      ...(Volumes && { Volumes }),
-      ...(Healthcheck && { Healthcheck }),
-      ...(Shell && { Shell }),
-      ...(OnBuild && { OnBuild }),
-    },
-  };
 }
 
 function start(

@@ -6,7 +6,7 @@ import type { PortWish } from "../network/wish.ts";
 import type { CreateOptions } from "./create.ts";
 import { sharedWith } from "./network.ts";
 import { networkPaths, type Paths } from "./paths.ts";
-import type { ContainerRecord } from "./record.ts";
+import type { ContainerRecord, NamespaceModes } from "./record.ts";
 import { findId, readSpec } from "./store.ts";
 
 /** What a record says of networks: `container:NAME` is held by id, and -P becomes a port for each that is exposed. */
@@ -38,6 +38,16 @@ function nameOf(paths: Paths, reference: string): string {
     if (error instanceof NoSuchNetwork) return reference;
     throw error;
   }
+}
+
+/** Containers that are shared with are held by id: a name may be another's tomorrow. */
+export function sharedIds(paths: Paths, modes: NamespaceModes): NamespaceModes {
+  return Object.fromEntries(
+    Object.entries(modes).map(([type, mode]) => [
+      type,
+      mode.startsWith("container:") ? `container:${idOf(paths, mode.slice("container:".length))}` : mode,
+    ]),
+  );
 }
 
 /** As Docker: a run that fails for it exits with 125. */
@@ -75,6 +85,7 @@ export function hostnameOf(
   if (hostname !== undefined) return hostname;
   const shared = sharedWith(record);
   if (shared !== undefined) return readSpec(paths, shared).hostname;
-  if (record.network === "host") return readText("/proc/sys/kernel/hostname").trimEnd();
+  if (record.network === "host" || record.namespaces?.uts === "host")
+    return readText("/proc/sys/kernel/hostname").trimEnd();
   return record.id;
 }

@@ -81,6 +81,14 @@ export interface DeviceRate {
   readonly rate: number;
 }
 
+/** Where a container's namespaces are others than its own by default; `container:ID` is that container's. */
+export interface NamespaceModes {
+  readonly ipc?: string;
+  readonly pid?: string;
+  readonly uts?: string;
+  readonly cgroup?: string;
+}
+
 /** What a container is, fixed when it is created; never what it does at the moment. */
 export interface ContainerRecord {
   readonly id: string;
@@ -100,6 +108,11 @@ export interface ContainerRecord {
   readonly volumes: readonly Volume[];
   readonly limits: Limits;
   readonly security?: Security;
+  readonly namespaces?: NamespaceModes;
+  /** Of its own namespaces: what /proc/sys is to have, by the names of sysctl(8). */
+  readonly sysctls?: Readonly<Record<string, string>>;
+  /** Its pid 1 is a reaper of ours, and the program its child. */
+  readonly init?: true;
   /** The group that its group is below, from the root of each cgroup tree; undefined is ours. */
   readonly cgroupParent?: string;
   /** Of /dev/shm, in bytes; undefined is DEFAULT_SHM. */
@@ -118,6 +131,8 @@ export interface ContainerRecord {
   readonly stdin: boolean;
   readonly autoRemove: boolean;
   readonly stopSignal: string;
+  /** Seconds from the stop signal to SIGKILL where nobody says otherwise; negative is for as long as it takes. */
+  readonly stopTimeout?: number;
   readonly labels: Readonly<Record<string, string>>;
 }
 

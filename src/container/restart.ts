@@ -65,7 +65,7 @@ export async function startStopped(
 export async function restartContainer(
   paths: Paths,
   reference: string,
-  seconds: number,
+  seconds: number | undefined,
   warn: Warn,
 ): Promise<ContainerRecord> {
   const record = readRecord(paths, findId(paths, reference));

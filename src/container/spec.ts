@@ -1,6 +1,6 @@
 import { cgroupsPathOf } from "../runtime/cgroup/folders.ts";
 import { rlimitType } from "../runtime/rlimits.ts";
-import type { Mount, Namespace, Process, Resources, Spec } from "../runtime/spec.ts";
+import type { Mount, Namespace, NamespaceType, Process, Resources, Spec } from "../runtime/spec.ts";
 import { devicesFor } from "./devices.ts";
 import { PROVIDED } from "./etc.ts";
 import { MASKED, READONLY, throttleFolders } from "./masked.ts";
@@ -80,14 +80,20 @@ export function withHome(env: readonly string[], home: string): string[] {
 
 /** The namespaces that a container has for itself. */
 export function namespacesOf(record: ContainerRecord): Namespace[] {
+  const modes: Partial<Record<NamespaceType, string>> = { ...record.namespaces, network: record.network };
   return (["mount", "pid", "uts", "ipc", "cgroup", "network"] as const)
-    .filter((type) => type !== "network" || record.network !== "host")
+    .filter((type) => modes[type] !== "host")
     .map((type) => ({ type }));
 }
 
 /** Whether a container has a network namespace that is its own: neither the host's, nor another container's. */
 function ownsNetwork(record: ContainerRecord): boolean {
   return record.network !== "host" && sharedWith(record) === undefined;
+}
+
+function sysctlOf(record: ContainerRecord): Pick<Spec["linux"], "sysctl"> {
+  const own = ownsNetwork(record) ? NETWORK_SYSCTLS : undefined;
+  return own || record.sysctls ? { sysctl: { ...own, ...record.sysctls } } : {};
 }
 
 /** The OCI runtime spec of a container. */
@@ -112,7 +118,7 @@ export function makeSpec(
       namespaces: namespacesOf(record),
       resources,
       ...(devices && { devices }),
-      ...(ownsNetwork(record) && { sysctl: NETWORK_SYSCTLS }),
+      ...sysctlOf(record),
       seccomp,
       maskedPaths: open ? [] : [...MASKED, ...throttleFolders()],
       readonlyPaths: open ? [] : READONLY,
@@ -127,7 +133,7 @@ function allMounts(paths: Paths, record: ContainerRecord): Mount[] {
   return [...system, ...volumeMounts(record), ...providedMounts(paths, record)];
 }
 
-function systemMounts({ shmSize = DEFAULT_SHM, security }: ContainerRecord): Mount[] {
+function systemMounts({ shmSize = DEFAULT_SHM, security, namespaces }: ContainerRecord): Mount[] {
   const kernel = security?.privileged ? "rw" : "ro";
   const groups = security?.writableCgroups ? "rw" : kernel;
   const tight = ["nosuid", "noexec", "nodev"];
@@ -144,8 +150,17 @@ function systemMounts({ shmSize = DEFAULT_SHM, security }: ContainerRecord): Mou
     mount("/sys", "sysfs", [...tight, kernel]),
     mount("/sys/fs/cgroup", "cgroup", [...tight, groups]),
     mount("/dev/mqueue", "mqueue", tight),
-    mount("/dev/shm", "tmpfs", [...tight, "mode=1777", `size=${shmSize}`]),
+    ...sharedMemory(namespaces?.ipc, mount("/dev/shm", "tmpfs", [...tight, "mode=1777", `size=${shmSize}`])),
   ];
+}
+
+/** Its own, none, the host's, or (a type of ours) that of whose IPC namespace it is in. */
+function sharedMemory(ipc: string | undefined, own: Mount): Mount[] {
+  const { destination } = own;
+  if (ipc === "none") return [];
+  if (ipc === "host")
+    return [{ destination, type: "bind", source: destination, options: ["rbind", "rprivate"] }];
+  return ipc?.startsWith("container:") ? [{ destination, type: "shared-memory" }] : [own];
 }
 
 function providedMounts(paths: Paths, record: ContainerRecord): Mount[] {

@@ -13,13 +13,15 @@ import { removeMade } from "../runtime/cgroup/remove.ts";
 import { enterAndBuild, namespaceFlags, processOrders } from "../runtime/launch.ts";
 import { setOomScore } from "../runtime/oomscore.ts";
 import type { Orders } from "../runtime/orders.ts";
+import type { RootContext } from "../runtime/root.ts";
 import { receiveMessage, ShimError, type ShimProcess } from "../runtime/shim.ts";
 import type { Namespace, Resources } from "../runtime/spec.ts";
 import { makeTerminal, type Terminal } from "../runtime/terminal.ts";
 import { FLAG, MESSAGE } from "../runtime/wire.ts";
 import { type Attachment as ClientStreams, prepareAttach } from "./attach.ts";
 import { eventOf } from "./journal.ts";
-import { openShared, planNetwork, undoOfNetwork } from "./network.ts";
+import { closeNamespaces, openNamespaces, type SharedNamespaces } from "./namespaces.ts";
+import { planNetwork, undoOfNetwork } from "./network.ts";
 import { mountOverlay, unmountOverlay } from "./overlay.ts";
 import type { Paths } from "./paths.ts";
 import type { Container, ContainerRecord, State } from "./record.ts";
@@ -72,7 +74,7 @@ interface Begun {
   group?: CgroupGroup;
   attachment?: ClientStreams;
   wiring?: Wiring | undefined;
-  shared?: { readonly fd: number; readonly path: string } | undefined;
+  shared?: SharedNamespaces | undefined;
   launched: boolean;
 }
 
@@ -100,7 +102,7 @@ export function startContainer(paths: Paths, options: StartOptions): Running {
     close(log);
     close(state.fd);
     if (begun.group?.fd !== undefined) close(begun.group.fd);
-    if (begun.shared) close(begun.shared.fd);
+    if (begun.shared) closeNamespaces(begun.shared);
     begun.wiring?.close();
     if (terminal) for (const fd of [terminal.slave, terminal.devpts]) close(fd);
   }
@@ -111,7 +113,7 @@ function begin(paths: Paths, options: StartOptions, begun: Begun): Running {
   const { terminal, layout, log, state } = begun;
   // before anything is made: an address or a port may be another's
   begun.wiring = planNetwork(paths, record, options.hostname, options.warn);
-  begun.shared = openShared(paths, record);
+  begun.shared = openNamespaces(paths, record);
   const { wiring, shared } = begun;
   // on v2 the process is born in its group, whose descriptor it inherits; those of v1 are made meanwhile
   const cgroupsPath = cgroupsPathOf(record.id, record.cgroupParent);
@@ -119,9 +121,10 @@ function begin(paths: Paths, options: StartOptions, begun: Begun): Running {
   begun.group = group;
   const cgroup = group.fd;
   const pty = terminal && { ptyMaster: terminal.master, ptySlave: terminal.slave };
-  const flags = beginFlags(options, cgroup !== undefined) | (shared ? FLAG.joinNetwork : 0);
+  const joined = joinedNamespaces(shared);
+  const flags = beginFlags(options, cgroup !== undefined) | joined.flags;
   // the cgroup namespace is made by init itself, once it is in its group
-  const cloneFlags = namespaceFlags(options.namespaces) & ~(CLONE.NEWCGROUP | (shared ? CLONE.NEWNET : 0));
+  const cloneFlags = namespaceFlags(options.namespaces) & ~(CLONE.NEWCGROUP | joined.kinds);
   const { shim } = options;
   const fds = {
     subject: options.lock,
@@ -129,13 +132,13 @@ function begin(paths: Paths, options: StartOptions, begun: Begun): Running {
     state: state.fd,
     ...(cgroup !== undefined && { cgroup }),
     ...pty,
-    ...(shared && { netns: shared.fd }),
+    ...joined.fds,
   };
   shim.begin({ role: "monitor", flags, cloneFlags }, fds);
   if (wiring) shim.hold(wiring.sockets);
   addHierarchies(layout, group, options.resources);
   mountOverlay(paths, record.id, record.layers, record.autoRemove);
-  const container = withNetwork(options.describe(), shared?.path);
+  const container = withShared(options.describe(), shared);
   const startedAt = new Date().toISOString();
   shim.launch(makeOrders(paths, container, layout, group, startedAt, wiring), true);
   begun.launched = true;
@@ -143,7 +146,7 @@ function begin(paths: Paths, options: StartOptions, begun: Begun): Running {
   const pid = shim.expect(shim.control, MESSAGE.created).a;
   wiring?.connect(pid);
   shim.expect(shim.channel, MESSAGE.ready);
-  const context = { procAt: paths.runFolder(record.name), layout, terminal };
+  const context = contextOf(paths, record, begun);
   enterAndBuild(pid, container.spec, context, () => wiring?.configure());
   wiring?.publish();
   if (options.attached) begun.attachment = prepareAttach(shim, terminal, options.attachStdin);
@@ -157,13 +160,43 @@ function begin(paths: Paths, options: StartOptions, begun: Begun): Running {
   return { container, shim, pid, attachment: begun.attachment, connected: wiring?.attachment };
 }
 
-/** The spec with the network namespace that it is to share. */
-function withNetwork({ record, spec }: Container, path: string | undefined): Container {
-  if (path === undefined) return { record, spec };
-  const namespaces = spec.linux.namespaces.map(({ type }) =>
-    type === "network" ? { type, path } : { type },
-  );
+/** The spec with the namespaces that it is to share. */
+function withShared({ record, spec }: Container, shared: SharedNamespaces | undefined): Container {
+  if (shared === undefined) return { record, spec };
+  const namespaces = spec.linux.namespaces.map(({ type }) => {
+    const found = shared.open.get(type);
+    return found ? { type, path: found.path } : { type };
+  });
   return { record, spec: { ...spec, linux: { ...spec.linux, namespaces } } };
+}
+
+/** What the shim is to be told of the namespaces that are joined and not made. */
+function joinedNamespaces(shared: SharedNamespaces | undefined): {
+  readonly flags: number;
+  readonly kinds: number;
+  readonly fds: { readonly netns?: number; readonly ipcns?: number; readonly pidns?: number };
+} {
+  if (!shared) return { flags: 0, kinds: 0, fds: {} };
+  const [network, ipc, pid] = (["network", "ipc", "pid"] as const).map((type) => shared.open.get(type)?.fd);
+  return {
+    flags: (network ? FLAG.joinNetwork : 0) | (ipc ? FLAG.joinIpc : 0) | (pid ? FLAG.joinPid : 0),
+    kinds: (network ? CLONE.NEWNET : 0) | (ipc ? CLONE.NEWIPC : 0) | (pid ? CLONE.NEWPID : 0),
+    fds: { ...(network && { netns: network }), ...(ipc && { ipcns: ipc }), ...(pid && { pidns: pid }) },
+  };
+}
+
+/** What the steps that build the root need of what has been made. */
+function contextOf(paths: Paths, record: ContainerRecord, begun: Begun): Omit<RootContext, "root"> {
+  const { layout, terminal, shared, group } = begun;
+  const hostCgroups = record.namespaces?.cgroup === "host" && layout.version === 1;
+  return {
+    procAt: paths.runFolder(record.name),
+    layout,
+    terminal,
+    ...(shared?.shm !== undefined && { shm: shared.shm }),
+    ...(hostCgroups &&
+      group && { ownGroups: placeOf(layout, group.cgroupsPath).hierarchies.map(({ path }) => path) }),
+  };
 }
 
 /** Kills what the shim has started, lets it undo its part, and reaps it. */
@@ -188,7 +221,9 @@ function beginFlags(
     (attachStdin ? FLAG.attachStdin : 0) |
     (intoCgroup ? FLAG.intoCgroup : 0) |
     (fresh ? FLAG.fresh : 0) |
-    (record.autoRemove ? FLAG.autoRemove : FLAG.durable)
+    (record.autoRemove ? FLAG.autoRemove : FLAG.durable) |
+    (record.init ? FLAG.reaper : 0) |
+    (record.namespaces?.cgroup === "host" ? FLAG.hostCgroups : 0)
   );
 }
 
@@ -206,7 +241,8 @@ function makeOrders(
   const ended = { ...stateOf(record), startedAt, exitCode: CODE, oomKilled: OOM, finishedAt: TIME };
   return {
     ...processOrders(spec.process, spec.linux.seccomp),
-    hostname: spec.hostname,
+    // of the host's there is none to be set
+    ...(record.namespaces?.uts !== "host" && { hostname: spec.hostname }),
     procAt: paths.runFolder(record.name),
     joins: group.joins,
     oomFile: oomFile(place),
@@ -223,6 +259,8 @@ function makeOrders(
     undo: [
       `umount ${paths.merged(record.id)}`,
       ...(wiring ? undoOfNetwork(paths, wiring.attachment) : []),
+      // what shares a pid namespace does not end with its first process
+      ...(record.namespaces?.pid ? folders.map((folder) => `kill ${folder}`) : []),
       ...folders.map((folder) => `rmdir ${folder}`),
       ...ownParents(folders, group.cgroupsPath).map((folder) => `tidy ${folder}`),
     ],

@@ -11,13 +11,13 @@ import { resumeContainer } from "./resume.ts";
 import { findId, NoSuchContainer, readContainer, readState, waitForEnd } from "./store.ts";
 
 /** What `stop` waits for the program before it kills it. */
-export const GRACE_SECONDS = 10;
+const GRACE_SECONDS = 10;
 
 /**
- * Stops a container: its stop signal, then after `seconds` SIGKILL, which ends every process of its pid namespace.
+ * Stops a container: its stop signal, then after `seconds` (by default what it was created with) SIGKILL, which ends every process of its pid namespace.
  * Returns once nothing of the run is left. One that does not run is no error, as with Docker.
  */
-export async function stopContainer(paths: Paths, reference: string, seconds: number): Promise<void> {
+export async function stopContainer(paths: Paths, reference: string, seconds?: number): Promise<void> {
   const { record } = readContainer(paths, findId(paths, reference));
   const lock = await stopAndHold(paths, record, seconds);
   if (lock !== undefined) close(lock);
@@ -27,7 +27,7 @@ export async function stopContainer(paths: Paths, reference: string, seconds: nu
 export async function stopAndHold(
   paths: Paths,
   record: ContainerRecord,
-  seconds: number,
+  seconds = record.stopTimeout ?? GRACE_SECONDS,
 ): Promise<number | undefined> {
   const state = readState(paths, record);
   if (!isRunning(state)) return undefined;
@@ -49,7 +49,9 @@ async function endRun(paths: Paths, record: ContainerRecord, state: State, secon
   };
   signal(parseSignal(record.stopSignal) ?? 15);
   resumeContainer(paths, record, state);
-  let lock = seconds > 0 ? await waitForEnd(paths, state, seconds) : undefined;
+  // a negative time is for as long as it takes
+  const patience = seconds < 0 ? Number.POSITIVE_INFINITY : seconds;
+  let lock = patience > 0 ? await waitForEnd(paths, state, patience) : undefined;
   if (lock === undefined) {
     signal(9);
     lock = await waitForEnd(paths, state, 10);

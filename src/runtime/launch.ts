@@ -1,4 +1,4 @@
-import { isErrno } from "../linux/errno.ts";
+import { errnoWords, isErrno, SysError } from "../linux/errno.ts";
 import { EngineError } from "../linux/errors.ts";
 import { close, O, open, writeInto } from "../linux/file.ts";
 import {
@@ -80,11 +80,10 @@ export function enterAndBuild(
   const init = openPidfd(pid);
   if (init === undefined) throw new EngineError("the container's init died before its root was made");
   // mqueue, the network's sysctls and the cgroup tree are those of whoever mounts or writes them
+  // sysfs shows the network namespace of who mounts it, also one that is shared
   const own = CLONE.NEWNS | CLONE.NEWIPC | CLONE.NEWNET | CLONE.NEWCGROUP;
   const made = namespaceFlags(spec.linux.namespaces) & own;
-  // sysfs shows the network namespace of who mounts it, also one that is shared
-  const shared = spec.linux.namespaces.some(({ type, path }) => type === "network" && path);
-  const wanted = made | (shared ? CLONE.NEWNET : 0);
+  const wanted = spec.linux.namespaces.reduce((flags, { type }) => flags | CLONE_OF[type], 0) & own;
   const plan = planRoot(spec);
   // init's mounts were copied before the overlay was mounted, or after: it gets a copy of its own in any case
   const merged = open(spec.root.path, O.PATH | O.DIRECTORY);
@@ -92,9 +91,10 @@ export function enterAndBuild(
   close(merged);
   inNamespaces(init, wanted, () => {
     if ((made & CLONE.NEWNET) !== 0) {
-      setUpNetwork(spec.linux.sysctl ?? {});
+      loopbackUp();
       configure();
     }
+    if (spec.linux.sysctl) setSysctls(spec.linux.sysctl);
     const place = open(spec.root.path, O.PATH | O.DIRECTORY);
     attachTree(overlay, place);
     close(place);
@@ -114,14 +114,19 @@ export function enterAndBuild(
   close(init);
 }
 
-/** Brings loopback up, and sets those of the spec's sysctls that this kernel has (all are the network namespace's). */
-function setUpNetwork(sysctl: Readonly<Record<string, string>>): void {
-  loopbackUp();
+/** Those that a container is given without asking; a kernel without IPv4 has none of them. */
+const OPTIONAL = ["net.ipv4.ip_unprivileged_port_start", "net.ipv4.ping_group_range"];
+
+/** Sets the spec's sysctls: of the network and IPC namespaces that the calling thread is in. Throws EngineError on one that cannot be. */
+function setSysctls(sysctl: Readonly<Record<string, string>>): void {
   for (const [key, value] of Object.entries(sysctl))
     try {
-      writeInto(`/proc/sys/${key.replaceAll(".", "/")}`, value);
+      writeInto(`/proc/sys/${key.includes("/") ? key : key.replaceAll(".", "/")}`, value);
     } catch (error) {
-      if (!isErrno(error, "ENOENT")) throw error;
+      if (!(error instanceof SysError)) throw error;
+      if (error.code === "ENOENT" && OPTIONAL.includes(key)) continue;
+      const why = error.code === "ENOENT" ? "this kernel has none of that name" : errnoWords(error.code);
+      throw new EngineError(`cannot set sysctl ${key} to ${JSON.stringify(value)}: ${why}`);
     }
 }
 

@@ -12,7 +12,16 @@ import {
   moveMount,
   setMountAttributes,
 } from "../linux/mount.ts";
-import { fstat, isDirectory, lstatIfAny, S_IFBLK, S_IFCHR, S_IFMT, type Stat } from "../linux/stat.ts";
+import {
+  exists,
+  fstat,
+  isDirectory,
+  lstatIfAny,
+  S_IFBLK,
+  S_IFCHR,
+  S_IFMT,
+  type Stat,
+} from "../linux/stat.ts";
 import type { CgroupLayout } from "./cgroup/layout.ts";
 import type { RootStep } from "./rootplan.ts";
 import type { Device } from "./spec.ts";
@@ -24,6 +33,10 @@ export interface RootContext {
   /** Where the container's own proc was mounted, for moving. */
   readonly procAt: string;
   readonly layout: CgroupLayout;
+  /** Another container's /dev/shm, as a mount that is nowhere yet. */
+  readonly shm?: number;
+  /** v1, where the container sees the groups as the host does: its own folder in each hierarchy. */
+  readonly ownGroups?: readonly string[];
   /** The devpts instance made for the container's terminal, and that terminal's number in it. */
   readonly terminal: { readonly devpts: number; readonly index: number } | undefined;
 }
@@ -64,6 +77,10 @@ function apply(step: RootStep, context: RootContext, masks: Masks): void {
       return at(root, step.target, "folder", (fd) => {
         if (context.terminal) attachTree(context.terminal.devpts, fd);
         else mount("devpts", fdPath(fd), "devpts", MS.NOSUID | MS.NOEXEC, step.data);
+      });
+    case "shm":
+      return at(root, step.target, "folder", (fd) => {
+        if (context.shm !== undefined) attachTree(context.shm, fd);
       });
     case "cgroup":
       return at(root, step.target, "folder", (fd) => mountCgroups(fd, step, context));
@@ -168,11 +185,27 @@ function mountCgroups(target: number, step: RootStep & { op: "cgroup" }, context
     for (const hierarchy of context.layout.hierarchies) {
       const name = hierarchy.controllers.join(",");
       mkdir(name, 0o755, top);
-      at(top, name, "folder", (fd) => mount("cgroup", fdPath(fd), "cgroup", flags | readOnly, name));
+      at(top, name, "folder", (fd) => {
+        const own = context.ownGroups?.find((path) => path.startsWith(`${hierarchy.path}/`));
+        if (own !== undefined) bindGroup(own, fd, step.readOnly);
+        else mount("cgroup", fdPath(fd), "cgroup", flags | readOnly, name);
+      });
       if (hierarchy.controllers.length > 1) for (const one of hierarchy.controllers) symlink(name, one, top);
     }
     if (step.readOnly) setMountAttributes(top, MOUNT_ATTR.RDONLY, 0, false);
   });
+}
+
+/** A container that sees the groups' names as the host does still gets no more than its own group, where it has one. */
+function bindGroup(folder: string, target: number, readOnly: boolean): void {
+  if (!exists(folder)) return;
+  const source = open(folder, O.PATH | O.DIRECTORY);
+  try {
+    const { NOSUID, NODEV, NOEXEC, RDONLY } = MOUNT_ATTR;
+    rebind(source, target, NOSUID | NODEV | NOEXEC | (readOnly ? RDONLY : 0), 0, false);
+  } finally {
+    close(source);
+  }
 }
 
 function bindConsole(path: string, context: RootContext): void {

@@ -19,6 +19,7 @@ export type RootStep =
       readonly propagation: number;
     }
   | { readonly op: "proc"; readonly target: string }
+  | { readonly op: "shm"; readonly target: string }
   | { readonly op: "pts"; readonly target: string; readonly data: string }
   | { readonly op: "cgroup"; readonly target: string; readonly readOnly: boolean }
   | ({ readonly op: "device" } & Device)
@@ -113,6 +114,7 @@ function planMount(mount: Mount): RootStep {
     };
   }
   if (mount.type === "proc") return { op: "proc", target };
+  if (mount.type === "shared-memory") return { op: "shm", target };
   if (mount.type === "devpts") return { op: "pts", target, data };
   if (mount.type === "cgroup") return { op: "cgroup", target, readOnly: options.includes("ro") };
   return { op: "filesystem", type: mount.type ?? "", target, flags, data };

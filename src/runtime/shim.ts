@@ -27,10 +27,20 @@ export class ShimError extends EngineError {
 export type ShimFds = Partial<Record<(typeof GIVEN)[number], number>>;
 
 /** In the order that csrc/shim.c expects them in. */
-const GIVEN = ["subject", "log", "state", "cgroup", "ptyMaster", "ptySlave", "netns"] as const;
+const GIVEN = [
+  "subject",
+  "log",
+  "state",
+  "cgroup",
+  "ptyMaster",
+  "ptySlave",
+  "netns",
+  "ipcns",
+  "pidns",
+] as const;
 
 /** As many descriptors as go with one message (csrc/shim.h). */
-const MOST_FDS = 8;
+const MOST_FDS = 12;
 
 /** What a shim process is told before its orders. */
 export interface Begin {

@@ -122,7 +122,7 @@ export interface Spec {
     readonly resources: Resources;
     /** Besides the default ones. */
     readonly devices?: readonly Device[];
-    /** Of the network namespace (`net.…`) only. */
+    /** Of the container's own namespaces only. */
     readonly sysctl?: Readonly<Record<string, string>>;
     /**
      * Ours, in place of the specification's object: `default`, `unconfined`, or a compiled filter in base64. The default one is

@@ -42,6 +42,9 @@ export const FD = {
   library: 12,
   /** init: the network namespace that it is to be in. */
   netns: 13,
+  /** init: the IPC namespace that it is to be in; monitor: the pid namespace that init is to be born in. */
+  ipcns: 14,
+  pidns: 15,
 } as const;
 
 export const ROLE = { monitor: 1, enter: 2 } as const;
@@ -66,6 +69,13 @@ export const FLAG = {
   durable: 128,
   /** The container's network namespace is that of another one, open as FD.netns. */
   joinNetwork: 1024,
+  /** The same for its IPC namespace (FD.ipcns) and its pid namespace (FD.pidns). */
+  joinIpc: 2048,
+  joinPid: 4096,
+  /** The container sees the cgroups as the host does. */
+  hostCgroups: 8192,
+  /** Its pid 1 is ours: it hands signals on to the program, and reaps what that leaves behind. */
+  reaper: 16384,
 } as const;
 
 /** Messages; each is four 32-bit integers: kind and up to three values. */
@@ -99,6 +109,7 @@ export const STAGES = {
   pipe: "create a pipe",
   cgroup: "join the cgroup",
   cgroupns: "create the cgroup namespace",
+  pidns: "join the pid namespace",
   private: "make the mounts private",
   proc: "mount /proc",
   hostname: "set the hostname",
@@ -156,7 +167,7 @@ export const FIELDS = {
   dieEvent: "text",
   /** Pairs of path (relative ones: in the container's folder) and text with @CODE@, @OOM@ and @TIME@. */
   reports: "texts",
-  /** What undoes the container's start, each with its verb in front: `umount PATH`, `rmdir PATH`, `tidy PATH`, `unlink PATH`. */
+  /** What undoes the container's start, each with its verb in front: `umount PATH`, `kill PATH`, `rmdir PATH`, `tidy PATH`, `unlink PATH`. */
   undo: "texts",
   /** Folders that go, with all that is in them, when the container does. */
   remove: "texts",

@@ -1,5 +1,6 @@
 import { createContainer } from "../../container/create.ts";
 import { print } from "../../linux/process.ts";
+import { withCidFile } from "../cidfile.ts";
 import type { Command } from "../command.ts";
 import { creationFlags, readCreation } from "../creation.ts";
 import { enginePaths } from "../engine.ts";
@@ -15,7 +16,13 @@ export const command: Command = {
   completes: "images",
   examples: ["mydocker create --name c1 busybox top", "mydocker start -a c1"],
   run: async (input) => {
-    print(1, `${await createContainer(enginePaths(), readCreation(input))}\n`);
+    const options = readCreation(input);
+    const id = await withCidFile(
+      input,
+      () => createContainer(enginePaths(), options),
+      (made) => made,
+    );
+    print(1, `${id}\n`);
     return 0;
   },
 };

@@ -1,11 +1,10 @@
 import { restartContainer } from "../../container/restart.ts";
-import { GRACE_SECONDS } from "../../container/stop.ts";
 import type { Command } from "../command.ts";
 import { forEach } from "../each.ts";
 import { enginePaths } from "../engine.ts";
 import { tellCutLimits } from "../ulimits.ts";
 import { tellWarning } from "../warning.ts";
-import { graceOf, TIME_FLAG } from "./stop.ts";
+import { TIME_FLAG } from "./stop.ts";
 
 /** `restart`: stop, then start. */
 export const command: Command = {
@@ -19,7 +18,7 @@ export const command: Command = {
   examples: ["mydocker restart -t 1 c1"],
   run: (input) => {
     const paths = enginePaths();
-    const grace = graceOf(input.int("time") ?? GRACE_SECONDS);
+    const grace = input.int("time");
     return forEach(input.args, "serial", async (name) => {
       const { limits } = await restartContainer(paths, name, grace, tellWarning);
       tellCutLimits(limits.ulimits);

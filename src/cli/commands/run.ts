@@ -2,6 +2,7 @@ import { runContainer } from "../../container/create.ts";
 import { print } from "../../linux/process.ts";
 import { isTerminal } from "../../linux/tty.ts";
 import { stayAttached } from "../attached.ts";
+import { withCidFile } from "../cidfile.ts";
 import type { Command, Parsed } from "../command.ts";
 import { creationFlags, readCreation } from "../creation.ts";
 import { enginePaths } from "../engine.ts";
@@ -37,7 +38,11 @@ async function run(input: Parsed): Promise<number> {
   if (options.terminal && options.stdin && !isTerminal(0))
     throw new UsageError("the input device is not a TTY: leave -t out");
   const paths = enginePaths();
-  const running = await runContainer(paths, options, detach);
+  const running = await withCidFile(
+    input,
+    () => runContainer(paths, options, detach),
+    ({ container }) => container.record.id,
+  );
   tellCutLimits(options.limits.ulimits);
   if (detach) {
     print(1, `${running.container.record.id}\n`);

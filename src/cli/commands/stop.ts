@@ -1,4 +1,4 @@
-import { GRACE_SECONDS, stopContainer } from "../../container/stop.ts";
+import { stopContainer } from "../../container/stop.ts";
 import type { Command, Flag } from "../command.ts";
 import { forEach } from "../each.ts";
 import { enginePaths } from "../engine.ts";
@@ -23,13 +23,6 @@ export const command: Command = {
   interspersed: true,
   completes: "containers",
   examples: ["mydocker stop c1", "mydocker stop -t 2 c1 c2"],
-  run: (input) => {
-    const seconds = input.int("time") ?? GRACE_SECONDS;
-    return forEach(input.args, "parallel", (name) => stopContainer(enginePaths(), name, graceOf(seconds)));
-  },
+  run: (input) =>
+    forEach(input.args, "parallel", (name) => stopContainer(enginePaths(), name, input.int("time"))),
 };
-
-/** A negative time waits for as long as it takes, as with Docker. */
-export function graceOf(seconds: number): number {
-  return seconds < 0 ? Number.POSITIVE_INFINITY : seconds;
-}

@@ -1,0 +1,73 @@
+import type { Image, ImageConfig } from "../image/store.ts";
+import { EngineError } from "../linux/errors.ts";
+import type { CreateOptions } from "./create.ts";
+import type * as ImageVolumes from "./image-volumes.ts";
+import { networkOf, sharedIds } from "./network-choice.ts";
+import type { Paths } from "./paths.ts";
+import type { ContainerRecord, Declared } from "./record.ts";
+import { DEFAULT_PIDS } from "./resources.ts";
+
+/** Where a container's lower layers come from, and what its image says of its process. */
+export interface Source extends Pick<Image, "id" | "layers" | "config" | "foreign"> {
+  /** What makes the volumes that the image declares; not loaded for one that declares none. */
+  readonly volumes?: typeof ImageVolumes;
+}
+
+/** What is written down of a new container. Throws EngineError where there is nothing to run. */
+export function makeRecord(
+  paths: Paths,
+  id: string,
+  options: CreateOptions,
+  source: Source,
+): ContainerRecord {
+  const { config } = source;
+  const replaced = options.entrypoint !== undefined;
+  const entrypoint = replaced
+    ? [options.entrypoint ?? ""].filter((part) => part !== "")
+    : (config.Entrypoint ?? []);
+  const args = options.args.length > 0 ? options.args : replaced ? [] : (config.Cmd ?? []);
+  const command = [...entrypoint, ...args];
+  if (command.length === 0) throw new EngineError("no command was given, and the image names none");
+  return {
+    id,
+    name: options.name ?? id,
+    created: new Date().toISOString(),
+    image: options.rootfs ? "" : options.image,
+    imageId: source.id,
+    ...declaredBy(config),
+    layers: source.layers,
+    entrypoint,
+    command,
+    user: options.user ?? config.User ?? "",
+    volumes: source.volumes?.withDeclared(paths, id, options.volumes, config) ?? options.volumes,
+    limits: { pids: DEFAULT_PIDS, ...options.limits },
+    ...(options.security && { security: options.security }),
+    ...(options.namespaces && { namespaces: sharedIds(paths, options.namespaces) }),
+    ...(options.sysctls && { sysctls: options.sysctls }),
+    ...(options.init && { init: true }),
+    ...(options.cgroupParent !== undefined && { cgroupParent: options.cgroupParent }),
+    ...(options.oomScoreAdj !== undefined && { oomScoreAdj: options.oomScoreAdj }),
+    ...(options.shmSize !== undefined && { shmSize: options.shmSize }),
+    ...networkOf(paths, options, config),
+    stdin: options.stdin,
+    autoRemove: options.autoRemove,
+    stopSignal: options.stopSignal ?? config.StopSignal ?? "SIGTERM",
+    ...(options.stopTimeout !== undefined && { stopTimeout: options.stopTimeout }),
+    labels: { ...config.Labels, ...options.labels },
+  };
+}
+
+/** Only the fields that are there: most images have none of them, and the record is read often. */
+function declaredBy(config: ImageConfig): { readonly declared?: Declared } {
+  const { ExposedPorts, Volumes, Healthcheck, Shell, OnBuild } = config;
+  if (!(ExposedPorts || Volumes || Healthcheck || Shell || OnBuild)) return {};
+  return {
+    declared: {
+      ...(ExposedPorts && { ExposedPorts }),
+      ...(Volumes && { Volumes }),
+      ...(Healthcheck && { Healthcheck }),
+      ...(Shell && { Shell }),
+      ...(OnBuild && { OnBuild }),
+    },
+  };
+}
