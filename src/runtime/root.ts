@@ -1,6 +1,18 @@
 import { isErrno, SysError } from "../linux/errno.ts";
 import { EngineError } from "../linux/errors.ts";
-import { chown, close, mkdir, O, open, openAt, openIn, readlink, symlink, unlink } from "../linux/file.ts";
+import {
+  chown,
+  close,
+  mkdir,
+  O,
+  open,
+  openAt,
+  openIn,
+  RESOLVE,
+  readlink,
+  symlink,
+  unlink,
+} from "../linux/file.ts";
 import {
   attachTree,
   cloneTree,
@@ -66,13 +78,13 @@ function apply(step: RootStep, context: RootContext, masks: Masks): void {
   const { root } = context;
   switch (step.op) {
     case "filesystem":
-      return at(root, step.target, "folder", (fd) => {
+      return (step.type === "sysfs" ? atPlain : atFolder)(root, step.target, (fd) => {
         mount(step.type, fdPath(fd), step.type, step.flags, step.data);
       });
     case "bind":
       return bind(step, root);
     case "proc":
-      return at(root, step.target, "folder", (fd) => moveMount(context.procAt, fd));
+      return atPlain(root, step.target, (fd) => moveMount(context.procAt, fd));
     case "pts":
       return at(root, step.target, "folder", (fd) => {
         if (context.terminal) attachTree(context.terminal.devpts, fd);
@@ -270,6 +282,30 @@ function ifThere(root: number, path: string, use: (fd: number) => void): void {
 /** Runs `use` with a mount point open inside the root, which is made where it is missing. */
 function at(root: number, path: string, kind: "folder" | "file", use: (fd: number) => void): void {
   const fd = openOrMake(root, path, kind);
+  try {
+    use(fd);
+  } finally {
+    close(fd);
+  }
+}
+
+function atFolder(root: number, path: string, use: (fd: number) => void): void {
+  at(root, path, "folder", use);
+}
+
+/**
+ * The same for /proc and /sys, where no link may lead: what is masked and read-only in them is looked for at the same path later,
+ * when the link may lead elsewhere, as another mount hides its target (CVE-2019-19921, CVE-2023-27561).
+ */
+function atPlain(root: number, path: string, use: (fd: number) => void): void {
+  close(openOrMake(root, path, "folder"));
+  let fd: number;
+  try {
+    fd = openIn(root, path, O.PATH | O.DIRECTORY, 0, RESOLVE.IN_ROOT | RESOLVE.NO_SYMLINKS);
+  } catch (error) {
+    if (!isErrno(error, "ELOOP", "ENOTDIR")) throw error;
+    throw new EngineError(`cannot set up ${path} in the container: it is a link, or no folder, in the image`);
+  }
   try {
     use(fd);
   } finally {
