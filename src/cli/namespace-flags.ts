@@ -3,6 +3,9 @@ import type { NamespaceModes } from "../container/record.ts";
 import type { Flag, Parsed } from "./command.ts";
 import { UsageError } from "./errors.ts";
 
+const DEFAULT_SIZE = 65536;
+const MOST_IDS = 16 * DEFAULT_SIZE;
+
 /** The flags that say which namespaces a container has for itself, and what is set in them. */
 export const namespaceFlags: readonly Flag[] = [
   {
@@ -24,11 +27,16 @@ export const namespaceFlags: readonly Flag[] = [
     value: "MODE",
     help: "cgroups as it sees them: private (default) or host",
   },
-  { name: "userns", kind: "string", value: "MODE", help: "Users: host" },
+  {
+    name: "userns",
+    kind: "string",
+    value: "MODE",
+    help: "Users: host (default), or auto[:size=N], who are nobody on the host",
+  },
   { name: "sysctl", kind: "list", value: "NAME=VALUE", help: "Set a kernel parameter of its namespaces" },
 ];
 
-type Checked = Pick<CreateOptions, "namespaces" | "sysctls">;
+type Checked = Pick<CreateOptions, "namespaces" | "sysctls" | "ids">;
 
 /** What the flags ask for; nothing where none is given. Throws UsageError where Docker does. */
 export function readNamespaces(input: Parsed): Checked {
@@ -36,8 +44,7 @@ export function readNamespaces(input: Parsed): Checked {
   const ipc = readMode(input, "ipc", "IPC", ["host", "container", "private", "shareable", "none"]);
   const uts = readMode(input, "uts", "UTS", ["host"]);
   const cgroup = readMode(input, "cgroupns", "CGROUP", ["host", "private"]);
-  if (input.text("userns") && input.text("userns") !== "host")
-    throw new UsageError(`--userns ${input.text("userns")}: user namespaces are not supported yet`);
+  const ids = readUsers(input);
   if (uts === "host" && input.text("hostname"))
     throw new UsageError("conflicting options: hostname and the UTS mode: it has the host's");
   const namespaces: NamespaceModes = {
@@ -46,10 +53,12 @@ export function readNamespaces(input: Parsed): Checked {
     ...(uts && { uts }),
     ...(cgroup === "host" && { cgroup }),
   };
+  if (ids !== undefined) checkUsers(input, namespaces);
   const sysctls = readSysctls(input.list("sysctl"), namespaces);
   return {
     ...(Object.keys(namespaces).length > 0 && { namespaces }),
     ...(sysctls && { sysctls }),
+    ...(ids !== undefined && { ids }),
   };
 }
 
@@ -63,6 +72,39 @@ function readMode(input: Parsed, flag: string, what: string, modes: readonly str
       `--${flag}: invalid ${what} mode '${text}': it is ${modes.map((one) => (one === "container" ? "container:NAME" : one)).join(", ")}`,
     );
   return text;
+}
+
+/** How many ids a container is to have for itself; `nomap` (Podman) is the same, as whoever runs it is not among them. */
+function readUsers(input: Parsed): number | undefined {
+  const text = input.text("userns") || "host";
+  if (text === "host") return undefined;
+  const [, size] = /^(?:auto|nomap)(?::size=([0-9]{1,9}))?$/.exec(text) ?? [text];
+  if (!/^(auto|nomap)/.test(text) || (size === undefined && text.includes(":")))
+    throw new UsageError(`--userns: invalid USER mode '${text}': it is host, auto or auto:size=N`);
+  const ids = size === undefined ? DEFAULT_SIZE : Number(size);
+  if (ids < 1 || ids > MOST_IDS)
+    throw new UsageError(`--userns: invalid size ${ids}: it is from 1 to ${MOST_IDS}`);
+  return ids;
+}
+
+/** What would reach beyond the users of its own. Throws UsageError, as Docker does. */
+function checkUsers(input: Parsed, { pid, ipc, uts }: NamespaceModes): void {
+  const network = input.list("network").find((mode) => mode === "host" || mode.startsWith("container:"));
+  const shared = [
+    network && "network",
+    pid && "PID",
+    ipc && ipc !== "shareable" && ipc !== "none" && "IPC",
+    uts && "UTS",
+  ];
+  const what = shared.find((one) => one);
+  if (what)
+    throw new UsageError(
+      `cannot share another ${what} namespace when user namespaces are enabled: leave --userns out`,
+    );
+  if (input.bool("privileged"))
+    throw new UsageError(
+      "privileged mode is incompatible with user namespaces: use --userns host, or --cap-add for what it needs",
+    );
 }
 
 /** sysctl(8)'s names of what each IPC namespace has for itself (runc, libcontainer/configs/validate). */

@@ -5,6 +5,7 @@ import { EngineError } from "../linux/errors.ts";
 import { mkdirAll } from "../linux/file.ts";
 import { exists } from "../linux/stat.ts";
 import { configFrom } from "./committed-config.ts";
+import { ownersOf } from "./idmap.ts";
 import type { Paths } from "./paths.ts";
 import { findId, readContainer } from "./store.ts";
 import { withView } from "./view.ts";
@@ -31,7 +32,7 @@ export async function commitArchive(paths: Paths, reference: string, image: stri
   return await withView(paths, container.record, "commit", (view) => {
     const merged = view.merged();
     try {
-      packTree(merged, out, configComment(configFrom(container)));
+      packTree(merged, out, { comment: configComment(configFrom(container)), ...ownersOf(container.record) });
     } catch (error) {
       throw exists(out) ? taken : error;
     }

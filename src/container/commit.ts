@@ -10,6 +10,7 @@ import { close } from "../linux/file.ts";
 import { lstatIfAny } from "../linux/stat.ts";
 import { configFrom } from "./committed-config.ts";
 import { PROVIDED } from "./etc.ts";
+import { ownersOf } from "./idmap.ts";
 import { imageStore } from "./images.ts";
 import type { Paths } from "./paths.ts";
 import { pauseContainer, unpauseContainer } from "./pause.ts";
@@ -52,8 +53,12 @@ export async function commitContainer(
   try {
     const layer = await withView(paths, record, "commit", (view) =>
       base === undefined
-        ? packBlob(store.root, view.merged(), { whole: true })
-        : packBlob(store.root, view.upper(), { whole: false, except: ownPlaces(record) }),
+        ? packBlob(store.root, view.merged(), { whole: true, ...ownersOf(record) })
+        : packBlob(store.root, view.upper(), {
+            whole: false,
+            except: ownPlaces(record),
+            ...ownersOf(record),
+          }),
     );
     resume();
     try {

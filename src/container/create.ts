@@ -91,6 +91,8 @@ export interface CreateOptions {
   readonly namespaces?: NamespaceModes;
   readonly sysctls?: Readonly<Record<string, string>>;
   readonly init?: boolean;
+  /** How many ids of its own it is to have on the host; undefined is that its users are the host's. */
+  readonly ids?: number;
   readonly stopSignal?: string;
   readonly stopTimeout?: number;
   readonly terminal: boolean;
@@ -205,7 +207,7 @@ function create<T>(
     takeName(paths, record.name, id);
     if (record.cgroupParent !== undefined) writeFile(paths.cgroupParent(id), record.cgroupParent);
     for (const volume of options.volumes) mkdirIfNothing(volume.source);
-    makeOverlay(paths, id, record.layers);
+    makeOverlay(paths, id, record.layers, record.idmap);
     source.volumes?.fillVolumes(paths, id, record);
     return finish(record, folderLock);
   } catch (error) {

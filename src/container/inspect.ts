@@ -156,7 +156,7 @@ function inspectHostConfig(record: ContainerRecord, spec: Container["spec"]): ob
     PidMode: record.namespaces?.pid ?? "",
     UTSMode: record.namespaces?.uts ?? "",
     CgroupnsMode: record.namespaces?.cgroup ?? "private",
-    UsernsMode: "",
+    UsernsMode: record.idmap ? "auto" : "",
     Sysctls: record.sysctls ?? NIL_MAP,
     Init: record.init ?? null,
     SecurityOpt: record.security?.options ?? null,

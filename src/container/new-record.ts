@@ -1,6 +1,7 @@
 import type { Image, ImageConfig } from "../image/store.ts";
 import { EngineError } from "../linux/errors.ts";
 import type { CreateOptions } from "./create.ts";
+import { claimIds } from "./idmap.ts";
 import type * as ImageVolumes from "./image-volumes.ts";
 import { networkOf, sharedIds } from "./network-choice.ts";
 import type { Paths } from "./paths.ts";
@@ -45,6 +46,7 @@ export function makeRecord(
     ...(options.namespaces && { namespaces: sharedIds(paths, options.namespaces) }),
     ...(options.sysctls && { sysctls: options.sysctls }),
     ...(options.init && { init: true }),
+    ...(options.ids !== undefined && { idmap: claimIds(paths, id, options.ids) }),
     ...(options.cgroupParent !== undefined && { cgroupParent: options.cgroupParent }),
     ...(options.oomScoreAdj !== undefined && { oomScoreAdj: options.oomScoreAdj }),
     ...(options.shmSize !== undefined && { shmSize: options.shmSize }),

@@ -2,13 +2,15 @@ import { isErrno } from "../linux/errno.ts";
 import { EngineError } from "../linux/errors.ts";
 import { chmod, chown, close, lock, lockShared, mkdir, O, open, symlink } from "../linux/file.ts";
 import { removeTree } from "../linux/folder.ts";
-import { cloneTree, fdPath, MNT_DETACH, mount, umount } from "../linux/mount.ts";
-import { stat } from "../linux/stat.ts";
+import { attachTree, cloneTree, fdPath, MNT_DETACH, mapIds, mount, umount } from "../linux/mount.ts";
+import { exists, stat } from "../linux/stat.ts";
 import { setTime } from "../linux/time.ts";
+import type { IdMap } from "./idmap.ts";
 import type { Paths } from "./paths.ts";
+import type { ContainerRecord } from "./record.ts";
 
 /** Makes overlay2/<id>: `lower` shows the image, `upper` and `work` are the container's own, `merged` its root. */
-export function makeOverlay(paths: Paths, id: string, layers: readonly string[]): void {
+export function makeOverlay(paths: Paths, id: string, layers: readonly string[], idmap?: IdMap): void {
   const folder = paths.overlay(id);
   mkdir(folder, 0o700);
   const top = layers[0];
@@ -18,9 +20,11 @@ export function makeOverlay(paths: Paths, id: string, layers: readonly string[])
   // the root folder of a merged view is the upper's: it takes after the image's
   const { mode, uid, gid, mtime } = stat(top);
   if ((mode & 0o7777) !== 0o755) chmod(paths.upper(id), mode & 0o7777);
-  if (uid !== 0 || gid !== 0) chown(paths.upper(id), uid, gid);
+  const first = idmap?.base ?? 0;
+  if (uid + first !== 0 || gid + first !== 0) chown(paths.upper(id), uid + first, gid + first);
   setTime(paths.upper(id), mtime);
   mkdir(paths.work(id), 0o700);
+  if (idmap) mkdir(paths.mapped(id), 0o700);
   mkdir(paths.merged(id), 0o700);
 }
 
@@ -63,6 +67,51 @@ export function mountOverlay(paths: Paths, id: string, layers: readonly string[]
   }
 }
 
+/**
+ * The same, where the container's users are not the host's: its layers are mounted through `users`, a user namespace, so that what
+ * is root's in the image is its root's. Overlayfs takes only what is mounted somewhere, so for that moment they are; its
+ * own layer has the host's ids from the start. Throws EngineError where the file system has no such mounts.
+ */
+export function mountMappedOverlay(
+  paths: Paths,
+  { id, layers, autoRemove }: ContainerRecord,
+  users: number,
+): void {
+  const place = paths.mapped(id);
+  unmountOverlay(paths, id);
+  try {
+    const within = layers.every((layer) => layer.startsWith(`${paths.root}/`));
+    const source = within ? paths.root : layers[0];
+    if (source === undefined || (!within && layers.length > 1))
+      throw new EngineError(
+        "cannot give the image's files to the container's users: its layers lie in different places",
+      );
+    mountMapped(source, place, users);
+    const seen = layers.map((layer) => (within ? place + layer.slice(paths.root.length) : place));
+    mountOverlay(paths, id, seen, autoRemove);
+  } finally {
+    unmountAll(place);
+  }
+}
+
+function mountMapped(source: string, place: string, users: number): void {
+  const from = open(source, O.PATH | O.DIRECTORY);
+  const to = open(place, O.PATH | O.DIRECTORY);
+  let tree: number | undefined;
+  try {
+    tree = cloneTree(from, false);
+    mapIds(tree, users, false);
+    attachTree(tree, to);
+  } catch (error) {
+    if (!isErrno(error, "EINVAL", "ENOSYS")) throw error;
+    throw new EngineError(
+      `the file system of ${source} has no id-mapped mounts (Linux 5.19 on ext4, xfs, btrfs; 6.3 on tmpfs), without which --userns cannot be`,
+    );
+  } finally {
+    for (const fd of [from, to, tree]) if (fd !== undefined) close(fd);
+  }
+}
+
 /** What of an image must not depend on how the host has set the kernel's module: a layer is then whole without the others. */
 const FEATURES = ",redirect_dir=off,metacopy=off,index=off";
 /** mount(2) takes a page of options; those of the last resort are put behind them. */
@@ -102,8 +151,13 @@ export function forgetVolatile(paths: Paths, id: string): void {
 
 /** Unmounts `merged`, as often as it is mounted: those who were killed while it was may have left it so more than once. */
 export function unmountOverlay(paths: Paths, id: string): void {
+  if (exists(paths.mapped(id))) unmountAll(paths.mapped(id));
+  unmountAll(paths.merged(id));
+}
+
+function unmountAll(place: string): void {
   try {
-    for (;;) umount(paths.merged(id), MNT_DETACH);
+    for (;;) umount(place, MNT_DETACH);
   } catch (error) {
     if (!isErrno(error, "EINVAL", "ENOENT")) throw error;
   }

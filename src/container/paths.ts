@@ -21,6 +21,10 @@ export class Paths {
   get names(): string {
     return `${this.root}/names`;
   }
+  /** Which container has which range of the host's user ids. */
+  get idClaims(): string {
+    return `${this.root}/ids`;
+  }
   /** The folder of one container; it exists from the first step of its creation on. */
   container(id: string): string {
     return `${this.root}/containers/${id}`;
@@ -36,6 +40,10 @@ export class Paths {
   /** The group that its group is below, where that is not the usual one; written before any group is made. */
   cgroupParent(id: string): string {
     return `${this.container(id)}/cgroup-parent`;
+  }
+  /** Where its image is mounted with its own user ids while its root is being mounted. */
+  mapped(id: string): string {
+    return `${this.overlay(id)}/mapped`;
   }
   /** Where the volumes lie that its image declares. */
   volumes(id: string): string {

@@ -6,6 +6,7 @@ import type { EndpointWish, PortWish } from "../network/wish.ts";
 import { RLIM_INFINITY, type UlimitName } from "../runtime/rlimits.ts";
 import type { DeviceRule, Spec } from "../runtime/spec.ts";
 import type { DnsWish, ExtraHost } from "./dns-wish.ts";
+import type { IdMap } from "./idmap.ts";
 import type { Paths } from "./paths.ts";
 import type { Security } from "./security.ts";
 
@@ -113,6 +114,8 @@ export interface ContainerRecord {
   readonly sysctls?: Readonly<Record<string, string>>;
   /** Its pid 1 is a reaper of ours, and the program its child. */
   readonly init?: true;
+  /** Its users are not the host's. */
+  readonly idmap?: IdMap;
   /** The group that its group is below, from the root of each cgroup tree; undefined is ours. */
   readonly cgroupParent?: string;
   /** Of /dev/shm, in bytes; undefined is DEFAULT_SHM. */

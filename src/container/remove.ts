@@ -6,6 +6,7 @@ import { killGroup } from "../runtime/cgroup/control.ts";
 import { MESSAGE } from "../runtime/wire.ts";
 import type { AttachEnd } from "./attach.ts";
 import { groupOf } from "./group.ts";
+import { releaseIds } from "./idmap.ts";
 import { recordEvents } from "./journal.ts";
 import { isRunning } from "./liveness.ts";
 import { removeLayer } from "./overlay.ts";
@@ -39,6 +40,7 @@ export function dispose(paths: Paths, id: string, patience?: number): void {
     removeTree(paths.runFolder(name));
     unlinkIfAny(paths.name(name));
   }
+  releaseIds(paths, id);
   removeTree(paths.container(id));
 }
 

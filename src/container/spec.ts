@@ -83,12 +83,19 @@ export function namespacesOf(record: ContainerRecord): Namespace[] {
   const modes: Partial<Record<NamespaceType, string>> = { ...record.namespaces, network: record.network };
   return (["mount", "pid", "uts", "ipc", "cgroup", "network"] as const)
     .filter((type) => modes[type] !== "host")
-    .map((type) => ({ type }));
+    .map((type): Namespace => ({ type }))
+    .concat(record.idmap ? [{ type: "user" }] : []);
 }
 
 /** Whether a container has a network namespace that is its own: neither the host's, nor another container's. */
 function ownsNetwork(record: ContainerRecord): boolean {
   return record.network !== "host" && sharedWith(record) === undefined;
+}
+
+function mappingsOf({ idmap }: ContainerRecord): Pick<Spec["linux"], "uidMappings" | "gidMappings"> {
+  if (!idmap) return {};
+  const mapping = [{ containerID: 0, hostID: idmap.base, size: idmap.size }];
+  return { uidMappings: mapping, gidMappings: mapping };
 }
 
 function sysctlOf(record: ContainerRecord): Pick<Spec["linux"], "sysctl"> {
@@ -117,6 +124,7 @@ export function makeSpec(
       cgroupsPath: cgroupsPathOf(record.id, record.cgroupParent),
       namespaces: namespacesOf(record),
       resources,
+      ...mappingsOf(record),
       ...(devices && { devices }),
       ...sysctlOf(record),
       seccomp,

@@ -19,10 +19,11 @@ import type { Namespace, Resources } from "../runtime/spec.ts";
 import { makeTerminal, type Terminal } from "../runtime/terminal.ts";
 import { FLAG, MESSAGE } from "../runtime/wire.ts";
 import { type Attachment as ClientStreams, prepareAttach } from "./attach.ts";
+import { claimsOf, writeIdMaps } from "./idmap.ts";
 import { eventOf } from "./journal.ts";
 import { closeNamespaces, openNamespaces, type SharedNamespaces } from "./namespaces.ts";
 import { planNetwork, undoOfNetwork } from "./network.ts";
-import { mountOverlay, unmountOverlay } from "./overlay.ts";
+import { mountMappedOverlay, mountOverlay, unmountOverlay } from "./overlay.ts";
 import type { Paths } from "./paths.ts";
 import type { Container, ContainerRecord, State } from "./record.ts";
 import { stateOf } from "./store.ts";
@@ -75,6 +76,8 @@ interface Begun {
   attachment?: ClientStreams;
   wiring?: Wiring | undefined;
   shared?: SharedNamespaces | undefined;
+  /** The user namespace of one whose users are not the host's. */
+  users?: number;
   launched: boolean;
 }
 
@@ -84,7 +87,7 @@ interface Begun {
  */
 export function startContainer(paths: Paths, options: StartOptions): Running {
   const log = open(paths.log(options.record.id), O.WRONLY | O.APPEND | O.CREAT | O.NOFOLLOW, 0o600);
-  const terminal = options.terminal ? makeTerminal() : undefined;
+  const terminal = options.terminal ? makeTerminal(options.record.idmap?.base) : undefined;
   const state = new StateFile(paths, options.record);
   const begun: Begun = { layout: cgroupLayout(), terminal, log, state, launched: false };
   try {
@@ -103,6 +106,7 @@ export function startContainer(paths: Paths, options: StartOptions): Running {
     close(state.fd);
     if (begun.group?.fd !== undefined) close(begun.group.fd);
     if (begun.shared) closeNamespaces(begun.shared);
+    if (begun.users !== undefined) close(begun.users);
     begun.wiring?.close();
     if (terminal) for (const fd of [terminal.slave, terminal.devpts]) close(fd);
   }
@@ -137,13 +141,15 @@ function begin(paths: Paths, options: StartOptions, begun: Begun): Running {
   shim.begin({ role: "monitor", flags, cloneFlags }, fds);
   if (wiring) shim.hold(wiring.sockets);
   addHierarchies(layout, group, options.resources);
-  mountOverlay(paths, record.id, record.layers, record.autoRemove);
+  const early = record.idmap && startWithIds(paths, record, shim);
+  if (early) begun.users = early.users;
+  else mountOverlay(paths, record.id, record.layers, record.autoRemove);
   const container = withShared(options.describe(), shared);
   const startedAt = new Date().toISOString();
   shim.launch(makeOrders(paths, container, layout, group, startedAt, wiring), true);
   begun.launched = true;
   options.provide(wiring?.attachment);
-  const pid = shim.expect(shim.control, MESSAGE.created).a;
+  const pid = early?.pid ?? shim.expect(shim.control, MESSAGE.created).a;
   wiring?.connect(pid);
   shim.expect(shim.channel, MESSAGE.ready);
   const context = contextOf(paths, record, begun);
@@ -158,6 +164,24 @@ function begin(paths: Paths, options: StartOptions, begun: Begun): Running {
   shim.expectExecuted();
   state.publish();
   return { container, shim, pid, attachment: begun.attachment, connected: wiring?.attachment };
+}
+
+/** One whose users are not the host's: says who they are as soon as it is there, and mounts its files as theirs. */
+function startWithIds(
+  paths: Paths,
+  record: ContainerRecord,
+  shim: ShimProcess,
+): { pid: number; users: number } {
+  const pid = shim.expect(shim.control, MESSAGE.created).a;
+  if (record.idmap) writeIdMaps(pid, record.idmap);
+  const users = open(`/proc/${pid}/ns/user`, O.RDONLY);
+  try {
+    mountMappedOverlay(paths, record, users);
+    return { pid, users };
+  } catch (error) {
+    close(users);
+    throw error;
+  }
 }
 
 /** The spec with the namespaces that it is to share. */
@@ -187,12 +211,13 @@ function joinedNamespaces(shared: SharedNamespaces | undefined): {
 
 /** What the steps that build the root need of what has been made. */
 function contextOf(paths: Paths, record: ContainerRecord, begun: Begun): Omit<RootContext, "root"> {
-  const { layout, terminal, shared, group } = begun;
+  const { layout, terminal, shared, group, users } = begun;
   const hostCgroups = record.namespaces?.cgroup === "host" && layout.version === 1;
   return {
     procAt: paths.runFolder(record.name),
     layout,
     terminal,
+    ...(users !== undefined && { users }),
     ...(shared?.shm !== undefined && { shm: shared.shm }),
     ...(hostCgroups &&
       group && { ownGroups: placeOf(layout, group.cgroupsPath).hierarchies.map(({ path }) => path) }),
@@ -264,7 +289,11 @@ function makeOrders(
       ...folders.map((folder) => `rmdir ${folder}`),
       ...ownParents(folders, group.cgroupsPath).map((folder) => `tidy ${folder}`),
     ],
-    remove: [paths.overlay(record.id), paths.container(record.id)],
+    remove: [
+      paths.overlay(record.id),
+      paths.container(record.id),
+      ...(record.idmap ? claimsOf(paths, record.idmap) : []),
+    ],
     reaper: ["mydocker", "__reap", record.id],
     settler: ["mydocker", "__settle", record.id],
     reaperEnv: [`MYDOCKER_ROOT=${paths.root}`, `MYDOCKER_RUN=${paths.run}`],

@@ -1,7 +1,7 @@
 import { type HeldBlob, newBlob } from "./blob-writer.ts";
 import { compileFor } from "./compiled.ts";
 import { packLayer } from "./tar/pack-layer.ts";
-import { TreeReader } from "./tar/tree-reader.ts";
+import { type ReadOptions, TreeReader } from "./tar/tree-reader.ts";
 
 /**
  * Packs the tree open on `root` into a blob of the store, as a plain tar, whose digest is the layer's diff id too: a container's own
@@ -10,12 +10,15 @@ import { TreeReader } from "./tar/tree-reader.ts";
 export function packBlob(
   root: string,
   tree: number,
-  options: { readonly whole: true } | { readonly whole: false; readonly except: readonly string[] },
+  options: Pick<ReadOptions, "owners"> &
+    ({ readonly whole: true } | { readonly whole: false; readonly except: readonly string[] }),
 ): HeldBlob {
   compileFor();
   const writer = newBlob(root);
   try {
-    if (options.whole) for (const piece of new TreeReader().read(tree)) writer.write(piece);
+    if (options.whole)
+      for (const piece of new TreeReader({ ...(options.owners && { owners: options.owners }) }).read(tree))
+        writer.write(piece);
     else packLayer(tree, writer, options);
     return writer.finish();
   } catch (error) {

@@ -5,15 +5,19 @@ import { exists } from "../linux/stat.ts";
 import { linkDescriptor, O_TMPFILE } from "../linux/tree.ts";
 import { compileFor } from "./compiled.ts";
 import { TarOutput } from "./tar/output.ts";
-import { TreeReader } from "./tar/tree-reader.ts";
+import { type ReadOptions, TreeReader } from "./tar/tree-reader.ts";
 
 /**
  * Writes the tree at `root` (a folder's descriptor, or a path of the host) as a plain tar to `out`, an absolute path;
- * `comment` goes before its members. The file is there only when it is whole and on disk. The tree may change, or be
+ * a comment goes before its members. The file is there only when it is whole and on disk. The tree may change, or be
  * hostile, meanwhile: links are never followed, other mounts (but for an empty folder) and sockets left out. Returns the
  * bytes of file content. Throws EngineError where `out` exists.
  */
-export function packTree(root: number | string, out: string, comment?: string): { readonly size: number } {
+export function packTree(
+  root: number | string,
+  out: string,
+  options: Pick<ReadOptions, "comment" | "owners"> = {},
+): { readonly size: number } {
   if (exists(out)) throw taken(out);
   compileFor();
   const folder = out.slice(0, out.lastIndexOf("/")) || "/";
@@ -21,7 +25,7 @@ export function packTree(root: number | string, out: string, comment?: string): 
   const fd = typeof root === "number" ? root : open(root, O.RDONLY | O.DIRECTORY);
   try {
     aside = openAside(folder);
-    const reader = new TreeReader(comment === undefined ? {} : { comment });
+    const reader = new TreeReader(options);
     new TarOutput(aside.fd).take(reader.read(fd));
     fsync(aside.fd);
     publish(aside, out);
@@ -42,9 +46,13 @@ export function packTree(root: number | string, out: string, comment?: string): 
  * The same tree as a plain tar into the descriptor `out`: a pipe, a file, whatever can be written. Returns the bytes of file
  * content. Throws EngineError where the reader is gone, or the disk full; what was written by then is cut short.
  */
-export function packTo(root: number, out: number): { readonly size: number } {
+export function packTo(
+  root: number,
+  out: number,
+  options: Pick<ReadOptions, "owners"> = {},
+): { readonly size: number } {
   compileFor();
-  const reader = new TreeReader();
+  const reader = new TreeReader(options);
   new TarOutput(out).take(reader.read(root));
   return { size: reader.size };
 }

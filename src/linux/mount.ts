@@ -45,6 +45,7 @@ export const CLONE = {
   NEWNET: 0x40000000,
 } as const;
 
+const MOUNT_ATTR_IDMAP = 0x100000n;
 const AT_RECURSIVE = 0x8000;
 const OPEN_TREE_CLONE = 1;
 const OPEN_TREE_CLOEXEC = 0o2000000;
@@ -90,6 +91,13 @@ export function setMountAttributes(tree: number, set: number, propagation: numbe
   const attr = new BigUint64Array([BigInt(set), 0n, BigInt(propagation), 0n]);
   const flags = AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0);
   check(syscall(SYS.mount_setattr, tree, cstr(""), flags, attr, 32), "mount_setattr", `fd ${tree}`);
+}
+
+/** mount_setattr(2): lets a detached mount show its files as those of a user namespace's users (MOUNT_ATTR_IDMAP). */
+export function mapIds(tree: number, userNamespace: number, recursive: boolean): void {
+  const attr = new BigUint64Array([MOUNT_ATTR_IDMAP, 0n, 0n, BigInt(userNamespace)]);
+  const flags = AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0);
+  check(syscall(SYS.mount_setattr, tree, cstr(""), flags, attr, 32), "mount_setattr", `idmap of fd ${tree}`);
 }
 
 /** fsopen(2), fsconfig(2), fsmount(2): a new file system, mounted nowhere yet; a descriptor of its root. */

@@ -25,6 +25,7 @@ import { filterWords } from "./seccomp/filter.ts";
 import type { Namespace, Process, Spec } from "./spec.ts";
 
 const CLONE_OF: Record<Namespace["type"], number> = {
+  user: CLONE.NEWUSER,
   mount: CLONE.NEWNS,
   pid: CLONE.NEWPID,
   uts: CLONE.NEWUTS,
@@ -100,7 +101,7 @@ export function enterAndBuild(
     close(place);
     const root = open(spec.root.path, O.PATH | O.DIRECTORY);
     try {
-      buildRoot(plan, { ...context, root });
+      buildRoot(plan, { ...context, root: { fd: root, owner: spec.linux.uidMappings?.[0]?.hostID ?? 0 } });
       fchdir(root);
       pivotToCurrent();
       umount(".", MNT_DETACH);

@@ -1,24 +1,13 @@
 import { isErrno, SysError } from "../linux/errno.ts";
 import { EngineError } from "../linux/errors.ts";
-import {
-  chown,
-  close,
-  mkdir,
-  O,
-  open,
-  openAt,
-  openIn,
-  RESOLVE,
-  readlink,
-  symlink,
-  unlink,
-} from "../linux/file.ts";
+import { chown, close, mkdir, O, open, openIn, symlink, unlink } from "../linux/file.ts";
 import {
   attachTree,
   cloneTree,
   fdPath,
   MOUNT_ATTR,
   MS,
+  mapIds,
   mknod,
   mount,
   moveMount,
@@ -35,13 +24,15 @@ import {
   type Stat,
 } from "../linux/stat.ts";
 import type { CgroupLayout } from "./cgroup/layout.ts";
+import { at, atFolder, atPlain, give, ifThere, inFolderOf, openOrMake, type Root } from "./place.ts";
 import type { RootStep } from "./rootplan.ts";
 import type { Device } from "./spec.ts";
 
 /** What the steps need beside themselves. */
 export interface RootContext {
-  /** The new root, open as a path. */
-  readonly root: number;
+  readonly root: Root;
+  /** Where its users are not the host's: their user namespace, open. */
+  readonly users?: number;
   /** Where the container's own proc was mounted, for moving. */
   readonly procAt: string;
   readonly layout: CgroupLayout;
@@ -79,16 +70,19 @@ function apply(step: RootStep, context: RootContext, masks: Masks): void {
   switch (step.op) {
     case "filesystem":
       return (step.type === "sysfs" ? atPlain : atFolder)(root, step.target, (fd) => {
-        mount(step.type, fdPath(fd), step.type, step.flags, step.data);
+        mount(step.type, fdPath(fd), step.type, step.flags, ownedData(step, root));
+        // the queues are the IPC namespace's, and their folder whose thread it is that mounts them
+        if (step.type === "mqueue" && root.owner !== 0)
+          atFolder(root, step.target, (top) => chown(".", root.owner, root.owner, top));
       });
     case "bind":
-      return bind(step, root);
+      return bind(step, context);
     case "proc":
       return atPlain(root, step.target, (fd) => moveMount(context.procAt, fd));
     case "pts":
       return at(root, step.target, "folder", (fd) => {
         if (context.terminal) attachTree(context.terminal.devpts, fd);
-        else mount("devpts", fdPath(fd), "devpts", MS.NOSUID | MS.NOEXEC, step.data);
+        else mount("devpts", fdPath(fd), "devpts", MS.NOSUID | MS.NOEXEC, ownedTerminals(step.data, root));
       });
     case "shm":
       return at(root, step.target, "folder", (fd) => {
@@ -97,11 +91,14 @@ function apply(step: RootStep, context: RootContext, masks: Masks): void {
     case "cgroup":
       return at(root, step.target, "folder", (fd) => mountCgroups(fd, step, context));
     case "device":
-      return inFolderOf(root, step.path, (folder, name) => makeDevice(folder, name, step));
+      return inFolderOf(root, step.path, (folder, name) => makeDevice(folder, name, step, root));
     case "node":
       return makeNode(step, root);
     case "link":
-      return inFolderOf(root, step.path, (folder, name) => symlink(step.target, name, folder));
+      return inFolderOf(root, step.path, (folder, name) => {
+        symlink(step.target, name, folder);
+        give(root, folder, name);
+      });
     case "console":
       return bindConsole(step.path, context);
     case "folder":
@@ -113,10 +110,24 @@ function apply(step: RootStep, context: RootContext, masks: Masks): void {
   }
 }
 
-function makeDevice(folder: number, name: string, device: Device): void {
+/** A file system in memory is the container's root's. */
+function ownedData({ type, data }: RootStep & { op: "filesystem" }, { owner }: Root): string {
+  return type === "tmpfs" && owner !== 0 ? `uid=${owner},gid=${owner}${data === "" ? "" : ","}${data}` : data;
+}
+
+/** Terminals are the root's too, and of the group that the specification has for them. */
+function ownedTerminals(data: string, { owner }: Root): string {
+  if (owner === 0) return data;
+  const options = data
+    .split(",")
+    .map((option) => option.replace(/^gid=(\d+)$/, (_, gid) => `gid=${Number(gid) + owner}`));
+  return [`uid=${owner}`, ...options].join(",");
+}
+
+function makeDevice(folder: number, name: string, device: Device, { owner }: Root): void {
   const { type, major, minor, fileMode, uid, gid } = device;
   mknod(folder, name, (type === "b" ? S_IFBLK : S_IFCHR) | fileMode, major, minor);
-  if (uid !== 0 || gid !== 0) chown(name, uid, gid, folder);
+  if (uid + owner !== 0 || gid + owner !== 0) chown(name, uid + owner, gid + owner, folder);
 }
 
 /**
@@ -124,7 +135,7 @@ function makeDevice(folder: number, name: string, device: Device): void {
  * number, and is made anew. Only in the container's own file systems: on a volume, or in a /dev of the host's, it would be
  * the host's from then on.
  */
-function makeNode(step: RootStep & { op: "node" }, root: number): void {
+function makeNode(step: RootStep & { op: "node" }, root: Root): void {
   const { type, major, minor, path } = step;
   inFolderOf(root, path, (folder, name) => {
     const there = lstatIfAny(name, folder);
@@ -138,12 +149,12 @@ function makeNode(step: RootStep & { op: "node" }, root: number): void {
     if (!isOwn(folder, step, root))
       throw wrong("it would be on a volume, or in a file system of the kernel's");
     if (there) unlink(name, folder);
-    makeDevice(folder, name, step);
+    makeDevice(folder, name, step, root);
   });
 }
 
 /** Whether a folder lies on the container's root, or on its own /dev. */
-function isOwn(folder: number, { ownDev }: RootStep & { op: "node" }, root: number): boolean {
+function isOwn(folder: number, { ownDev }: RootStep & { op: "node" }, { fd: root }: Root): boolean {
   const { devMajor, devMinor } = fstat(folder);
   const isOn = (stat: Stat): boolean => stat.devMajor === devMajor && stat.devMinor === devMinor;
   if (isOn(fstat(root))) return true;
@@ -157,9 +168,17 @@ function isOwn(folder: number, { ownDev }: RootStep & { op: "node" }, root: numb
 }
 
 /** Attaches a copy of the mount (or folder, or file) at `from` on top of `to`. */
-function rebind(from: number, to: number, attributes: number, propagation: number, recursive: boolean): void {
+function rebind(
+  from: number,
+  to: number,
+  attributes: number,
+  propagation: number,
+  recursive: boolean,
+  users?: number,
+): void {
   const tree = cloneTree(from, recursive);
   try {
+    if (users !== undefined) mapIds(tree, users, recursive);
     if (attributes !== 0) setMountAttributes(tree, attributes, 0, recursive);
     if (propagation !== 0) setMountAttributes(tree, 0, propagation & ~MS.REC, (propagation & MS.REC) !== 0);
     attachTree(tree, to);
@@ -168,7 +187,7 @@ function rebind(from: number, to: number, attributes: number, propagation: numbe
   }
 }
 
-function bind(step: RootStep & { op: "bind" }, root: number): void {
+function bind(step: RootStep & { op: "bind" }, { root, users }: RootContext): void {
   const source = open(step.source, O.PATH);
   try {
     const kind = isDirectory(fstat(source)) ? "folder" : "file";
@@ -177,7 +196,14 @@ function bind(step: RootStep & { op: "bind" }, root: number): void {
         throw new EngineError(
           `cannot mount ${step.source} on ${step.target}: one is a folder and the other is a file`,
         );
-      rebind(source, fd, step.readOnly ? MOUNT_ATTR.RDONLY : 0, step.propagation, step.recursive);
+      try {
+        rebind(source, fd, step.readOnly ? MOUNT_ATTR.RDONLY : 0, step.propagation, step.recursive, users);
+      } catch (error) {
+        if (users === undefined || !isErrno(error, "EINVAL")) throw error;
+        throw new EngineError(
+          `cannot mount ${step.source} for the container's users: its file system, or one below it, has no id-mapped mounts`,
+        );
+      }
     });
   } finally {
     close(source);
@@ -194,10 +220,11 @@ function mountCgroups(target: number, step: RootStep & { op: "cgroup" }, context
   }
   mount("tmpfs", fdPath(target), "tmpfs", flags, "mode=755");
   at(context.root, step.target, "folder", (top) => {
+    const inside: Root = { fd: top, owner: 0 };
     for (const hierarchy of context.layout.hierarchies) {
       const name = hierarchy.controllers.join(",");
       mkdir(name, 0o755, top);
-      at(top, name, "folder", (fd) => {
+      at(inside, name, "folder", (fd) => {
         const own = context.ownGroups?.find((path) => path.startsWith(`${hierarchy.path}/`));
         if (own !== undefined) bindGroup(own, fd, step.readOnly);
         else mount("cgroup", fdPath(fd), "cgroup", flags | readOnly, name);
@@ -222,7 +249,7 @@ function bindGroup(folder: string, target: number, readOnly: boolean): void {
 
 function bindConsole(path: string, context: RootContext): void {
   if (!context.terminal) return;
-  const slave = openIn(context.root, `/dev/pts/${context.terminal.index}`, O.PATH | O.NOFOLLOW);
+  const slave = openIn(context.root.fd, `/dev/pts/${context.terminal.index}`, O.PATH | O.NOFOLLOW);
   try {
     at(context.root, path, "file", (fd) => rebind(slave, fd, 0, 0, false));
   } finally {
@@ -234,7 +261,7 @@ function bindConsole(path: string, context: RootContext): void {
 class Masks {
   private nothing: number | undefined;
   private emptied: number | undefined;
-  constructor(private readonly root: number) {}
+  constructor(private readonly root: Root) {}
 
   hide(path: string): void {
     ifThere(this.root, path, (fd) => {
@@ -243,7 +270,7 @@ class Masks {
       else if (this.emptied !== undefined) rebind(this.emptied, fd, 0, 0, false);
       else {
         mount("tmpfs", fdPath(fd), "tmpfs", MS.RDONLY | MS.NOSUID | MS.NODEV | MS.NOEXEC, "size=0k");
-        this.emptied = openIn(this.root, path, O.PATH);
+        this.emptied = openIn(this.root.fd, path, O.PATH);
       }
     });
   }
@@ -260,96 +287,5 @@ class Masks {
 
   close(): void {
     for (const fd of [this.nothing, this.emptied]) if (fd !== undefined) close(fd);
-  }
-}
-
-/** Runs `use` with the path open inside the root; nothing where there is no such path. */
-function ifThere(root: number, path: string, use: (fd: number) => void): void {
-  let fd: number;
-  try {
-    fd = openIn(root, path, O.PATH);
-  } catch (error) {
-    if (isErrno(error, "ENOENT", "ENOTDIR")) return;
-    throw error;
-  }
-  try {
-    use(fd);
-  } finally {
-    close(fd);
-  }
-}
-
-/** Runs `use` with a mount point open inside the root, which is made where it is missing. */
-function at(root: number, path: string, kind: "folder" | "file", use: (fd: number) => void): void {
-  const fd = openOrMake(root, path, kind);
-  try {
-    use(fd);
-  } finally {
-    close(fd);
-  }
-}
-
-function atFolder(root: number, path: string, use: (fd: number) => void): void {
-  at(root, path, "folder", use);
-}
-
-/**
- * The same for /proc and /sys, where no link may lead: what is masked and read-only in them is looked for at the same path later,
- * when the link may lead elsewhere, as another mount hides its target (CVE-2019-19921, CVE-2023-27561).
- */
-function atPlain(root: number, path: string, use: (fd: number) => void): void {
-  close(openOrMake(root, path, "folder"));
-  let fd: number;
-  try {
-    fd = openIn(root, path, O.PATH | O.DIRECTORY, 0, RESOLVE.IN_ROOT | RESOLVE.NO_SYMLINKS);
-  } catch (error) {
-    if (!isErrno(error, "ELOOP", "ENOTDIR")) throw error;
-    throw new EngineError(`cannot set up ${path} in the container: it is a link, or no folder, in the image`);
-  }
-  try {
-    use(fd);
-  } finally {
-    close(fd);
-  }
-}
-
-/** As many links as the kernel itself follows in one path (path_resolution(7)). */
-const MOST_LINKS = 40;
-
-/**
- * Opens a path inside the root as a path; missing folders on the way, and the last part, are made. A link that leads to
- * nothing (/etc/resolv.conf of many images) is made to lead to something, inside the root.
- */
-export function openOrMake(root: number, path: string, kind: "folder" | "file", links = 0): number {
-  try {
-    return openIn(root, path, O.PATH);
-  } catch (error) {
-    if (!isErrno(error, "ENOENT")) throw error;
-  }
-  let elsewhere: string | undefined;
-  inFolderOf(root, path, (folder, name) => {
-    try {
-      if (kind === "folder") mkdir(name, 0o755, folder);
-      else close(openAt(folder, name, O.WRONLY | O.CREAT | O.EXCL | O.NOFOLLOW, 0o644));
-    } catch (error) {
-      if (!isErrno(error, "EEXIST") || links === MOST_LINKS) throw error;
-      elsewhere = readlink(name, folder);
-    }
-  });
-  if (elsewhere === undefined) return openIn(root, path, O.PATH);
-  const target = elsewhere.startsWith("/")
-    ? elsewhere
-    : `${path.slice(0, path.lastIndexOf("/"))}/${elsewhere}`;
-  return openOrMake(root, target, kind, links + 1);
-}
-
-function inFolderOf(root: number, path: string, use: (folder: number, name: string) => void): void {
-  const trimmed = path.replace(/\/+$/, "");
-  const slash = trimmed.lastIndexOf("/");
-  const folder = openOrMake(root, trimmed.slice(0, slash) || "/", "folder");
-  try {
-    use(folder, trimmed.slice(slash + 1));
-  } finally {
-    close(folder);
   }
 }

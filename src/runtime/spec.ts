@@ -41,7 +41,13 @@ export interface Process {
   readonly oomScoreAdj?: number;
 }
 
-export type NamespaceType = "pid" | "network" | "mount" | "ipc" | "uts" | "cgroup";
+export type NamespaceType = "user" | "pid" | "network" | "mount" | "ipc" | "uts" | "cgroup";
+
+export interface IdMapping {
+  readonly containerID: number;
+  readonly hostID: number;
+  readonly size: number;
+}
 
 export interface Namespace {
   readonly type: NamespaceType;
@@ -117,6 +123,9 @@ export interface Spec {
   readonly hostname: string;
   readonly mounts: readonly Mount[];
   readonly linux: {
+    /** config-linux.md, "User namespace mappings": the first id of the host's, and how many; the same for users and groups. */
+    readonly uidMappings?: readonly IdMapping[];
+    readonly gidMappings?: readonly IdMapping[];
     readonly cgroupsPath: string;
     readonly namespaces: readonly Namespace[];
     readonly resources: Resources;

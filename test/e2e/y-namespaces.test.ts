@@ -122,7 +122,7 @@ describe("other namespaces", () => {
     [["--ipc", "container:"], /invalid IPC mode/],
     [["--uts", "private"], /invalid UTS mode/],
     [["--cgroupns", "x"], /invalid CGROUP mode/],
-    [["--userns", "auto"], /user namespaces are not supported yet/],
+    [["--userns", "keep-id"], /invalid USER mode/],
     [["--pid", "container:nobody-here"], /No such container: nobody-here/],
   ])("%j is refused", async (flags, words) => {
     await fails(125, words, "run", ...flags, "busybox", "true");

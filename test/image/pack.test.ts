@@ -112,7 +112,7 @@ describe.skipIf(!isRoot)("packTree", () => {
       symlinkSync("/etc", `${folder}/tree/out`);
       const server = Bun.listen({ unix: `${folder}/tree/socket`, socket: { data() {} } });
       const fd = open(`${folder}/tree`, O.RDONLY | O.DIRECTORY);
-      packTree(fd, `${folder}/out.tar`, "what a größer is");
+      packTree(fd, `${folder}/out.tar`, { comment: "what a größer is" });
       close(fd);
       server.stop(true);
       const told = Bun.spawnSync(["tar", "-tf", `${folder}/out.tar`]);

@@ -1,8 +1,8 @@
 import type { ByteSink } from "./gzip.ts";
-import { TreeReader } from "./tree-reader.ts";
+import { type ReadOptions, TreeReader } from "./tree-reader.ts";
 
 /** What of a layer is not to be written. */
-export interface LayerOptions {
+export interface LayerOptions extends Pick<ReadOptions, "owners"> {
   /**
    * Paths in the container (`/etc/hosts`) that the engine made only to mount something there: left out where they are an
    * empty file, or a folder of which nothing else is written.

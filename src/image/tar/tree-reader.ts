@@ -38,6 +38,8 @@ export interface ReadOptions {
   readonly except?: readonly string[];
   /** A comment on the whole archive. */
   readonly comment?: string;
+  /** Owners from `base` on, as many as `size`, are 0 and those after it (a container with users of its own). */
+  readonly owners?: { readonly base: number; readonly size: number };
 }
 
 /** Reads a tree that may be hostile and may change meanwhile, into a tar. */
@@ -48,13 +50,15 @@ export class TreeReader {
   readonly #layer: boolean;
   readonly #except: ReadonlySet<string>;
   readonly #comment: string | undefined;
+  readonly #owners: ReadOptions["owners"];
   /** Folders that are written as soon as something in them is. */
   readonly #pending: (() => Pieces)[] = [];
   #size = 0;
   #mount = 0n;
   #device = "";
 
-  constructor({ layer = false, except = [], comment }: ReadOptions = {}) {
+  constructor({ layer = false, except = [], comment, owners }: ReadOptions = {}) {
+    this.#owners = owners;
     this.#layer = layer;
     this.#except = new Set(except.map((path) => byteName(path).replace(/^\/+|\/+$/g, "")));
     this.#comment = comment;
@@ -198,10 +202,16 @@ export class TreeReader {
     const found = target === undefined ? [] : readXattrs(target);
     if (this.#layer) checkXattrs(found, name);
     const xattrs = found.filter(([key]) => belongsToImage(key));
-    const { mode, uid, gid, mtime } = stat;
+    const { mode, mtime } = stat;
+    const [uid, gid] = [this.#owner(stat.uid), this.#owner(stat.gid)];
     const content = typeof target === "number" ? target : -1;
     yield* this.#write({ name, type, mode, uid, gid, mtime, size: 0, xattrs, ...more }, content);
     return found;
+  }
+
+  #owner(id: number): number {
+    const { base, size } = this.#owners ?? { base: 0, size: 0 };
+    return id >= base && id < base + size ? id - base : id;
   }
 
   *#write(member: TarMember, content = -1): Pieces {
