@@ -4,6 +4,7 @@ import { statusOf } from "../../container/liveness.ts";
 import { listAll } from "../../container/store.ts";
 import { listImages } from "../../image/store.ts";
 import { print } from "../../linux/process.ts";
+import { hasSeccomp } from "../../linux/seccomp.ts";
 import { cgroupLayout } from "../../runtime/cgroup/layout.ts";
 import type { Command } from "../command.ts";
 import { enginePaths } from "../engine.ts";
@@ -35,6 +36,8 @@ export const command: Command = {
  Version: ${facts.ServerVersion}
  Storage Driver: ${facts.Driver}
  Cgroup Version: ${facts.CgroupVersion}
+ Security Options:
+${facts.SecurityOptions.map(shownOption).join("\n")}
  Kernel Version: ${facts.KernelVersion}
  Operating System: ${facts.OperatingSystem}
  Architecture: ${facts.Architecture}
@@ -47,7 +50,16 @@ export const command: Command = {
   },
 };
 
-function gather(): Record<string, string | number> & { MemTotal: number } {
+/** `name=seccomp,profile=builtin` as a line for its name and one for each of its values. */
+function shownOption(option: string): string {
+  const [name = "", ...values] = option.split(",").map((part) => part.split("="));
+  return [
+    `  ${name[1]}`,
+    ...values.map(([key = "", value]) => `   ${key[0]?.toUpperCase()}${key.slice(1)}: ${value}`),
+  ].join("\n");
+}
+
+function gather() {
   const paths = enginePaths();
   const containers = listAll(paths);
   const count = (status: string): number =>
@@ -62,6 +74,7 @@ function gather(): Record<string, string | number> & { MemTotal: number } {
     ServerVersion: VERSION,
     Driver: "overlay2",
     CgroupVersion: String(cgroupLayout().version),
+    SecurityOptions: [...(hasSeccomp() ? ["name=seccomp,profile=builtin"] : []), "name=cgroupns"],
     KernelVersion: release(),
     OperatingSystem: distribution(),
     OSType: "linux",
