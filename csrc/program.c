@@ -35,6 +35,40 @@ static long set_capabilities(void) {
   return result;
 }
 
+// Opens a file of our own in the container's process file system, and really there: no mount and no link is followed on the
+// way, so that what is written can go nowhere else (CVE-2019-16884, CVE-2025-52881).
+static long open_own(const char *path) {
+  long proc = SYS(openat, AT_FDCWD, "/proc", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (proc < 0) return proc;
+  struct {
+    long type, rest[15];
+  } found;
+  struct {
+    uint64_t flags, mode, resolve;
+  } how = {O_WRONLY | O_CLOEXEC, 0, RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS};
+  long result = SYS(fstatfs, proc, &found);
+  if (result >= 0) result = found.type == PROC_SUPER_MAGIC ? SYS(openat2, proc, path, &how, sizeof how) : -ENOTDIR;
+  SYS(close, proc);
+  return result;
+}
+
+// apparmor(7): what the next execve is to be confined by. Kernels before 5.8 have one such file for all security modules.
+static void take_profile(void) {
+  if (!orders->apparmor.count) return;
+  long fd = open_own("self/attr/apparmor/exec");
+  if (fd == -ENOENT) fd = open_own("self/attr/exec");
+  static char line[512] = "exec ";
+  const char *name = text_of(orders->apparmor);
+  size_t length = text_length(name);
+  long result = fd < 0 ? fd : length + 6 > sizeof line ? -ENAMETOOLONG : 0;
+  if (result == 0) {
+    copy(line + 5, name, length + 1);
+    result = SYS(write, fd, line, length + 5);
+  }
+  if (result < 0) fail(FD_CHANNEL, STAGE_APPARMOR, result);
+  SYS(close, fd);
+}
+
 // seccomp(2). Without no_new_privs it takes CAP_SYS_ADMIN, which goes right behind it; all that is called after it is capset,
 // prctl and execve. SPEC_ALLOW as runc: no brake for speculation on kernels that would put one on every filtered process.
 static void filter_calls(void) {
@@ -145,6 +179,7 @@ __attribute__((noreturn)) void run_program(const struct stdio *stdio) {
   char **argv = texts_of(orders->argv), **env = texts_of(orders->env);
   if (!argv || !env) fail(FD_CHANNEL, STAGE_MEMORY, -ENOMEM);
   reset_signals();
+  take_profile();
   if (orders->no_new_privileges) SYS(prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   send_message(FD_CHANNEL, MESSAGE_EXECING, 0, 0, 0);
   filter_calls();

@@ -56,6 +56,7 @@ static inline long sys6(long n, long a, long b, long c, long d, long e, long f) 
 #define O_NOFOLLOW 0400000
 #endif
 #define O_CLOEXEC 02000000
+#define O_PATH 010000000
 #define F_DUPFD 0
 #define F_DUPFD_CLOEXEC 1030
 #define F_SETFD 2
@@ -113,6 +114,9 @@ static inline long sys6(long n, long a, long b, long c, long d, long e, long f) 
 #define MSG_NOSIGNAL 0x4000
 #define MSG_CMSG_CLOEXEC 0x40000000
 #define CLOCK_REALTIME 0
+#define RESOLVE_NO_XDEV 1
+#define RESOLVE_NO_MAGICLINKS 2
+#define PROC_SUPER_MAGIC 0x9fa0
 #define CLOCK_MONOTONIC 1
 
 struct timespec {

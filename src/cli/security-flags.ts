@@ -3,6 +3,7 @@ import type { Security } from "../container/security.ts";
 import { SysError } from "../linux/errno.ts";
 import { EngineError } from "../linux/errors.ts";
 import { readText } from "../linux/file.ts";
+import { hasAppArmor } from "../linux/lsm.ts";
 import { normalizeCapability } from "../runtime/capabilities.ts";
 import type { Flag, Parsed } from "./command.ts";
 import { UsageError } from "./errors.ts";
@@ -48,7 +49,8 @@ export function readSecurity(input: Parsed): Pick<CreateOptions, "security" | "s
     } else if (key === "writable-cgroups") {
       if (readSwitch(option, value)) security.writableCgroups = true;
       else delete security.writableCgroups;
-    } else if (key === "seccomp" && value) seccomp = readSeccomp(value);
+    } else if (key === "apparmor" && value && value !== "unconfined") security.apparmor = readProfile(value);
+    else if (key === "seccomp" && value) seccomp = readSeccomp(value);
     else if (key === "systempaths" && value === "unconfined") security.openSystemPaths = true;
     else if (!isUnconfined(key, value)) throw refused(option, key, value);
   }
@@ -74,11 +76,20 @@ function isUnconfined(key: string, value: string | undefined): boolean {
 }
 
 function refused(option: string, key: string, value: string | undefined): Error {
-  if ((key === "apparmor" || key === "label") && value)
-    return new EngineError(
-      `--security-opt ${option}: profiles of AppArmor and labels of SELinux are not supported yet`,
-    );
+  if (key === "label" && value)
+    return new EngineError(`--security-opt ${option}: labels of SELinux are not supported yet`);
   return new UsageError(`invalid --security-opt: "${option}"`);
+}
+
+/** The kernel is told the profile's name in a line of its own (apparmor(7)). */
+function readProfile(name: string): string {
+  if (!hasAppArmor())
+    throw new EngineError(
+      `cannot use the AppArmor profile ${name}: AppArmor is not on in this host's kernel`,
+    );
+  for (const letter of name)
+    if (letter < " ") throw new UsageError(`invalid AppArmor profile ${JSON.stringify(name)}`);
+  return name;
 }
 
 function readSeccomp(value: string): string {

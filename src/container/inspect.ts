@@ -30,6 +30,7 @@ export function inspectContainer(paths: Paths, { record, spec }: Container, stat
     RestartCount: 0,
     Driver: "overlay2",
     Platform: "linux",
+    AppArmorProfile: record.security?.apparmor ?? "",
     HostConfig: inspectHostConfig(record, spec),
     GraphDriver: {
       Name: "overlay2",

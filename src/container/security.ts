@@ -11,6 +11,8 @@ export interface Security {
   /** As they were given, for inspect. */
   readonly options?: readonly string[];
   readonly noNewPrivileges?: true;
+  /** A profile that the host has loaded. */
+  readonly apparmor?: string;
   /** What is masked and read-only in /proc and /sys is not. */
   readonly openSystemPaths?: true;
   readonly writableCgroups?: true;

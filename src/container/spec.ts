@@ -49,6 +49,7 @@ export function makeProcess(
       ambient: [],
     },
     ...(security?.noNewPrivileges && { noNewPrivileges: true }),
+    ...(security?.apparmor !== undefined && { apparmorProfile: security.apparmor }),
     ...(limits.ulimits && {
       rlimits: limits.ulimits.map(({ name, soft, hard }) => ({ type: rlimitType(name), soft, hard })),
     }),

@@ -51,6 +51,7 @@ export function processOrders(process: Process, seccomp = "default"): Orders {
   return {
     ...(filtered && { seccomp: filterWords(seccomp) }),
     ...(process.noNewPrivileges && { noNewPrivileges: 1 }),
+    ...(process.apparmorProfile !== undefined && { apparmor: process.apparmorProfile }),
     ...(rlimits && { rlimits: rlimitWords(rlimits) }),
     argv: process.args,
     env: process.env,

@@ -37,6 +37,7 @@ export interface Process {
   readonly cwd: string;
   readonly capabilities: Capabilities;
   readonly noNewPrivileges?: boolean;
+  readonly apparmorProfile?: string;
   readonly rlimits?: readonly Rlimit[];
   readonly oomScoreAdj?: number;
 }

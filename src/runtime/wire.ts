@@ -120,6 +120,7 @@ export const STAGES = {
   groups: "set the groups",
   user: "set the user",
   capabilities: "set the capabilities",
+  apparmor: "set the AppArmor profile",
   seccomp: "install the filter of system calls",
   exec: "run the program",
   memory: "get memory",
@@ -148,6 +149,8 @@ export const FIELDS = {
   env: "texts",
   cwd: "text",
   hostname: "text",
+  /** The AppArmor profile that its program is to run under. */
+  apparmor: "text",
   /** Where init mounts proc in its own mount namespace, for the client to move into place. */
   procAt: "text",
   groups: "words",

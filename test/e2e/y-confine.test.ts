@@ -1,6 +1,16 @@
 import { describe, expect, test } from "bun:test";
-import { readdirSync, writeFileSync } from "node:fs";
-import { background, fails, mydocker, newName, ok, scratch, statusField, suite } from "./harness.ts";
+import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import {
+  background,
+  fails,
+  mydocker,
+  newName,
+  ok,
+  scratch,
+  statusField,
+  suite,
+  testWhere,
+} from "./harness.ts";
 
 suite();
 
@@ -163,7 +173,6 @@ describe("--security-opt", () => {
     ["seccomp", /invalid --security-opt/],
     ["no-new-privileges=perhaps", /it is true or false/],
     ["systempaths=confined", /invalid --security-opt/],
-    ["apparmor=mine", /not supported yet/],
     ["label=type:x", /not supported yet/],
   ])("%s is refused", async (option, words) => {
     await fails(125, words, "run", "--rm", "--security-opt", option, "busybox", "true");
@@ -171,6 +180,34 @@ describe("--security-opt", () => {
 
   test("what asks for no more than there is, is taken", async () => {
     await run("--security-opt", "apparmor=unconfined", "--security-opt", "label=disable", "busybox", "true");
+  });
+});
+
+const APPARMOR = existsSync("/sys/module/apparmor/parameters/enabled");
+
+describe("AppArmor", () => {
+  testWhere(!APPARMOR, "AppArmor is on here", "where there is none", async () => {
+    const words = /cannot use the AppArmor profile mine: AppArmor is not on/;
+    await fails(125, words, "run", "--security-opt", "apparmor=mine", "busybox", "true");
+  });
+
+  testWhere(APPARMOR, "no AppArmor in this kernel", "a profile of the host's", async () => {
+    const file = `${scratch()}/profile`;
+    const text = "profile mydocker-test flags=(attach_disconnected) { file, capability, deny /forbidden w, }";
+    writeFileSync(file, text);
+    expect(Bun.spawnSync(["apparmor_parser", "-r", "-K", file]).exitCode).toBe(0);
+    const { name } = await background("--security-opt", "apparmor=mydocker-test", "busybox", "sleep", "1000");
+    const current = ["cat", "/proc/self/attr/current"];
+    expect(await ok("exec", name, ...current)).toBe("mydocker-test (enforce)");
+    expect((await mydocker(["exec", name, "touch", "/forbidden"])).stderr).toContain("Permission denied");
+    await ok("exec", name, "touch", "/allowed");
+    expect(await ok("inspect", "-f", "{{.AppArmorProfile}}", name)).toBe("mydocker-test");
+    const flags = ["--security-opt", "apparmor=mydocker-test", "--security-opt", "no-new-privileges"];
+    expect(await run(...flags, "busybox", ...current)).toBe("mydocker-test (enforce)");
+    expect(await run("busybox", ...current)).toBe("unconfined");
+    const words = /cannot set the AppArmor profile/;
+    await fails(125, words, "run", "--security-opt", "apparmor=nosuch-profile", "busybox", "true");
+    expect(Bun.spawnSync(["apparmor_parser", "-R", file]).exitCode).toBe(0);
   });
 });
 

@@ -3,6 +3,7 @@ import { cpus, release, totalmem } from "node:os";
 import { statusOf } from "../../container/liveness.ts";
 import { listAll } from "../../container/store.ts";
 import { listImages } from "../../image/store.ts";
+import { hasAppArmor } from "../../linux/lsm.ts";
 import { print } from "../../linux/process.ts";
 import { hasSeccomp } from "../../linux/seccomp.ts";
 import { cgroupLayout } from "../../runtime/cgroup/layout.ts";
@@ -74,7 +75,11 @@ function gather() {
     ServerVersion: VERSION,
     Driver: "overlay2",
     CgroupVersion: String(cgroupLayout().version),
-    SecurityOptions: [...(hasSeccomp() ? ["name=seccomp,profile=builtin"] : []), "name=cgroupns"],
+    SecurityOptions: [
+      ...(hasAppArmor() ? ["name=apparmor"] : []),
+      ...(hasSeccomp() ? ["name=seccomp,profile=builtin"] : []),
+      "name=cgroupns",
+    ],
     KernelVersion: release(),
     OperatingSystem: distribution(),
     OSType: "linux",
