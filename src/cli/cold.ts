@@ -1,7 +1,9 @@
 import type { Command } from "./command.ts";
 import { command as commit } from "./commands/commit.ts";
 import { command as completion } from "./commands/completion.ts";
+import { command as containerPrune } from "./commands/container-prune.ts";
 import { command as create } from "./commands/create.ts";
+import { command as diff } from "./commands/diff.ts";
 import { command as events } from "./commands/events.ts";
 import { command as exportCommand } from "./commands/export.ts";
 import { command as help } from "./commands/help.ts";
@@ -44,6 +46,7 @@ import { command as unpack } from "./commands/unpack.ts";
 import { command as unpause } from "./commands/unpause.ts";
 import { command as update } from "./commands/update.ts";
 import { command as version } from "./commands/version.ts";
+import { command as wait } from "./commands/wait.ts";
 
 /** The commands that are loaded together when one of them is asked for; `__reap` is what a monitor becomes. */
 export const COLD_COMMANDS: readonly Command[] = [
@@ -55,6 +58,9 @@ export const COLD_COMMANDS: readonly Command[] = [
   pause,
   unpause,
   rm,
+  containerPrune,
+  wait,
+  diff,
   logs,
   events,
   stats,

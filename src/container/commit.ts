@@ -7,11 +7,10 @@ import { openStored, type StoredImage } from "../image/stored.ts";
 import { sweepOnceABoot } from "../image/upkeep.ts";
 import { EngineError } from "../linux/errors.ts";
 import { close } from "../linux/file.ts";
-import { lstatIfAny } from "../linux/stat.ts";
 import { configFrom } from "./committed-config.ts";
-import { PROVIDED } from "./etc.ts";
 import { ownersOf } from "./idmap.ts";
 import { imageStore } from "./images.ts";
+import { ownPlaces } from "./own-places.ts";
 import type { Paths } from "./paths.ts";
 import { pauseContainer, unpauseContainer } from "./pause.ts";
 import type { ContainerRecord } from "./record.ts";
@@ -122,13 +121,6 @@ function pauseIfRunning(paths: Paths, record: ContainerRecord): () => void {
       if (!(error instanceof EngineError)) throw error;
     }
   };
-}
-
-/** Where the engine mounts things in each container, for which it may have made a place; /etc only where no layer has it. */
-function ownPlaces({ layers }: ContainerRecord): string[] {
-  const places = ["/dev", "/proc", "/sys", ...Object.values(PROVIDED)];
-  const hasEtc = layers.some((layer) => lstatIfAny(`${layer}/etc`) !== undefined);
-  return hasEtc ? places : [...places, "/etc"];
 }
 
 function historyOf(

@@ -96,7 +96,7 @@ function sum(numbers: Iterable<number>): number {
 }
 
 /** The bytes in a container's own layer; undefined where it is removed meanwhile. */
-function sizeOf(paths: Paths, state: State): ContainerSize | undefined {
+export function sizeOf(paths: Paths, state: State): ContainerSize | undefined {
   const record = recordIfAny(paths, state.id);
   if (record === undefined) return undefined;
   let upper: number;

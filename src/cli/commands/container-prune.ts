@@ -1,0 +1,52 @@
+import { pruneContainers } from "../../container/prune.ts";
+import type { ContainerRecord } from "../../container/record.ts";
+import { print } from "../../linux/process.ts";
+import { confirmed } from "../ask.ts";
+import type { Command, Parsed } from "../command.ts";
+import { enginePaths } from "../engine.ts";
+import { UsageError } from "../errors.ts";
+import { combineFilters, hasLabel } from "../filter.ts";
+import { timeOf } from "../image-filter.ts";
+import { humanSize } from "../units.ts";
+
+/** `container prune`: containers that do not run. */
+export const command: Command = {
+  name: "container prune",
+  summary: "Remove all stopped containers",
+  usage: "[OPTIONS]",
+  flags: [
+    { name: "force", short: "f", kind: "bool", help: "Do not ask" },
+    { name: "dry-run", kind: "bool", help: "Only tell what would be removed" },
+    {
+      name: "filter",
+      kind: "list",
+      value: "KEY=VALUE",
+      help: "Only some: until=24h, label=KEY[=VALUE], label!=KEY",
+    },
+  ],
+  args: { min: 0, max: 0 },
+  interspersed: true,
+  examples: ["mydocker container prune -f", "mydocker container prune --filter until=24h --dry-run"],
+  run,
+};
+
+async function run(input: Parsed): Promise<number> {
+  const fits = combineFilters<ContainerRecord>(input.list("filter"), testFor);
+  const dryRun = input.bool("dry-run");
+  if (!dryRun && !input.bool("force") && !confirmed("This will remove all stopped containers.")) return 0;
+  const { ids, reclaimed } = await pruneContainers(enginePaths(), fits, dryRun);
+  if (ids.length > 0)
+    print(1, `${dryRun ? "Would be deleted" : "Deleted"} Containers:\n${ids.join("\n")}\n\n`);
+  print(1, `Total reclaimed ${dryRun ? "would be" : "space:"} ${humanSize(reclaimed)}\n`);
+  return 0;
+}
+
+function testFor(key: string, value: string): (one: ContainerRecord) => boolean {
+  if (key === "label") return ({ labels }) => hasLabel(labels, value);
+  if (key === "label!") return ({ labels }) => !hasLabel(labels, value);
+  if (key === "until") {
+    const moment = timeOf(value);
+    return ({ created }) => Date.parse(created) < moment;
+  }
+  throw new UsageError(`invalid filter '${key}': there are until, label and label!`);
+}
