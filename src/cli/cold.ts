@@ -2,6 +2,7 @@ import type { Command } from "./command.ts";
 import { command as commit } from "./commands/commit.ts";
 import { command as completion } from "./commands/completion.ts";
 import { command as containerPrune } from "./commands/container-prune.ts";
+import { command as cp } from "./commands/cp.ts";
 import { command as create } from "./commands/create.ts";
 import { command as diff } from "./commands/diff.ts";
 import { command as events } from "./commands/events.ts";
@@ -61,6 +62,7 @@ export const COLD_COMMANDS: readonly Command[] = [
   containerPrune,
   wait,
   diff,
+  cp,
   logs,
   events,
   stats,

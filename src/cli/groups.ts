@@ -16,7 +16,7 @@ export const GROUPS: Readonly<Record<string, Group>> = {
     ...{ ls: ["ps"], list: ["ps"], ps: ["ps"], remove: ["rm"], inspect: ["inspect", "--type=container"] },
     prune: ["container prune"],
     ...same(
-      "run create start stop restart kill pause unpause rm exec logs stats top update commit export port wait diff",
+      "run create start stop restart kill pause unpause rm exec logs stats top update commit export port wait diff cp",
     ),
   },
   network: {

@@ -57,6 +57,17 @@ export function packTo(
   return { size: reader.size };
 }
 
+/** What `handle` is open on (as a path) with all below it, as a plain tar into the descriptor `out`, in which it is called `name`. */
+export function packMember(
+  handle: number,
+  name: string,
+  out: number,
+  options: Pick<ReadOptions, "owners"> = {},
+): void {
+  compileFor();
+  new TarOutput(out).take(new TreeReader(options).readMember(handle, name));
+}
+
 /** A file that has no name yet (O_TMPFILE: it goes with its process), or where there is no such thing a hidden one. */
 interface Aside {
   readonly fd: number;

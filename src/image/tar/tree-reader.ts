@@ -85,6 +85,15 @@ export class TreeReader {
     yield* this.#tar.end();
   }
 
+  /** What `handle` is open on (as a path) with all below it, as a whole tar in which it is called `name`. */
+  *readMember(handle: number, name: string): Pieces {
+    const stat = statName(handle, "");
+    this.#mount = stat.mount;
+    this.#device = deviceOf(stat);
+    yield* this.#handle(handle, stat, byteName(name));
+    yield* this.#tar.end();
+  }
+
   *#folder(dirfd: number, prefix: string): Pieces {
     for (const name of readNames(dirfd)) {
       const path = `${prefix}${name}`;
@@ -113,20 +122,26 @@ export class TreeReader {
       // before links are looked for: the kernel gives all whiteouts one inode
       if (this.#layer && isWhiteout(stat)) return yield* this.#write(whiteout(prefix, name, stat.mtime));
       if (this.#layer) checkName(name, path);
-      if (type === S_IFDIR) return yield* this.#inner(handle, stat, path);
-      const first = stat.nlink > 1 ? this.#written.get(stat.file) : undefined;
-      if (first !== undefined) {
-        yield* this.#add(stat, path, "1", undefined, { link: first });
-        return;
-      }
-      const isWritten =
-        type === S_IFREG
-          ? yield* this.#file(handle, path)
-          : yield* this.#special(stat, type, path, [dirfd, name], handle);
-      if (isWritten && stat.nlink > 1) this.#written.set(stat.file, path);
+      yield* this.#handle(handle, stat, path, [dirfd, name]);
     } finally {
       close(handle);
     }
+  }
+
+  /** What a handle is open on; `target` is where the attributes of what cannot be opened are read. */
+  *#handle(handle: number, stat: Member, path: string, target?: Target): Pieces {
+    const type = stat.mode & S_IFMT;
+    if (type === S_IFDIR) return yield* this.#inner(handle, stat, path);
+    const first = stat.nlink > 1 ? this.#written.get(stat.file) : undefined;
+    if (first !== undefined) {
+      yield* this.#add(stat, path, "1", undefined, { link: first });
+      return;
+    }
+    const isWritten =
+      type === S_IFREG
+        ? yield* this.#file(handle, path)
+        : yield* this.#special(stat, type, path, target, handle);
+    if (isWritten && stat.nlink > 1) this.#written.set(stat.file, path);
   }
 
   *#inner(handle: number, stat: Member, path: string): Pieces {
@@ -166,7 +181,13 @@ export class TreeReader {
   }
 
   /** Links, devices, FIFOs; false for what an image cannot hold (sockets). */
-  *#special(stat: Member, type: number, path: string, target: Target, handle: number): Pieces<boolean> {
+  *#special(
+    stat: Member,
+    type: number,
+    path: string,
+    target: Target | undefined,
+    handle: number,
+  ): Pieces<boolean> {
     const { major, minor } = stat;
     if (type === S_IFLNK) yield* this.#add(stat, path, "2", target, { link: readlinkName(handle, "") });
     else if (type === S_IFCHR) yield* this.#add(stat, path, "3", target, { major, minor });

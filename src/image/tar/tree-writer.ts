@@ -18,6 +18,9 @@ export interface Metadata {
   readonly xattrs: readonly (readonly [name: string, value: string])[];
 }
 
+/** Whose is to be what is said to be somebody's. */
+export type Owner = (uid: number, gid: number) => readonly [uid: number, gid: number];
+
 const SPECIAL = { "character-device": S_IFCHR, "block-device": S_IFBLK, fifo: S_IFIFO } as const;
 export type SpecialType = keyof typeof SPECIAL;
 
@@ -43,6 +46,7 @@ export class TreeWriter {
   constructor(
     readonly root: number,
     links: Links = "beneath",
+    readonly owner: Owner = (uid, gid) => [uid, gid],
   ) {
     this.#folders = new FolderCache(root, links);
   }
@@ -102,7 +106,7 @@ export class TreeWriter {
   symlink(path: string, target: string, meta: Metadata): void {
     const [dirfd, name] = this.#place(path);
     this.#create(dirfd, name, path, () => tree.symlinkName(target, dirfd, name));
-    tree.chownName(dirfd, name, meta.uid, meta.gid);
+    tree.chownName(dirfd, name, ...this.owner(meta.uid, meta.gid));
     this.#xattrs([dirfd, name], meta);
     tree.setTimeName(dirfd, name, meta.mtime);
   }
@@ -137,7 +141,7 @@ export class TreeWriter {
         type === "fifo" ? 0 : minor,
       ),
     );
-    tree.chownName(dirfd, name, meta.uid, meta.gid);
+    tree.chownName(dirfd, name, ...this.owner(meta.uid, meta.gid));
     chmodSpecial(dirfd, name, meta.mode);
     this.#xattrs([dirfd, name], meta);
     tree.setTimeName(dirfd, name, meta.mtime);
@@ -227,7 +231,7 @@ export class TreeWriter {
    */
   #finishFd(fd: number, meta: Metadata, time: boolean): void {
     try {
-      tree.chownFd(fd, meta.uid, meta.gid);
+      tree.chownFd(fd, ...this.owner(meta.uid, meta.gid));
       tree.chmodFd(fd, meta.mode);
       this.#xattrs(fd, meta);
       if (time) tree.setTimeFd(fd, meta.mtime);

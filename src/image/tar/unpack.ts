@@ -1,6 +1,6 @@
 import type { Limits } from "./limits.ts";
 import { Reader, type Unpacked } from "./reader.ts";
-import { TreeWriter } from "./tree-writer.ts";
+import { type Owner, TreeWriter } from "./tree-writer.ts";
 
 const RULES = { absolute: false, mayLackEnd: false, isMember: () => true };
 
@@ -14,8 +14,9 @@ export async function unpackTar(
   pieces: AsyncIterable<Uint8Array>,
   root: number,
   limits: Partial<Limits> = {},
+  owner?: Owner,
 ): Promise<Unpacked> {
-  const writer = new TreeWriter(root);
+  const writer = new TreeWriter(root, "beneath", owner);
   try {
     const reader = new Reader(writer, RULES, limits);
     for await (const piece of pieces) await reader.push(piece);
