@@ -233,6 +233,8 @@ __attribute__((noreturn)) static void end_before_client(struct end end, int goes
   SYS(close, FD_SUBJECT);
   SYS(close, FD_STATE);
   SYS(close, FD_LOG);
+  // its ports are others' now
+  SYS(close_range, ABOVE, ~0u, 0);
   deliver_rest();
   send_message(FD_CONTROL, MESSAGE_EXITED, end.code, 0, end.oom);
   leave(0);
@@ -253,6 +255,7 @@ __attribute__((noreturn)) static void end_container(enum fate fate, struct end e
     send_message(FD_CONTROL, MESSAGE_EXITED, end.code, goes, end.oom);
   }
   int unsettled = is_unsettled(), left = run_undo(unsettled);
+  await_proxy();
   // what was only half-made goes; a container that was to be started again stays as it was
   if (fate == FATE_ABANDONED && has_flag(FLAG_FRESH)) become_reaper();
   if (goes) remove_container(end, left || unsettled);
@@ -268,13 +271,15 @@ static void ignore_signals(void) {
 }
 
 // Published ports are the container's as long as we live: their sockets stay open, above all numbers that mean something.
+// Those with a port of the container's are to lead there.
 static void hold_descriptors(void) {
   struct message message;
   int fds[MOST_FDS];
   int count = receive_descriptors(FD_CONTROL, &message, fds);
   for (int i = 0; i < count; i++) {
-    SYS(fcntl, fds[i], F_DUPFD_CLOEXEC, ABOVE);
+    int held = (int)SYS(fcntl, fds[i], F_DUPFD_CLOEXEC, ABOVE);
     SYS(close, fds[i]);
+    if (message.a && held >= 0) hold_relay(held, message.a, message.b);
   }
 }
 
@@ -324,6 +329,7 @@ __attribute__((noreturn)) void monitor_main(void) {
   await_orders(FD_CONTROL);
   watch_memory();
   int code = pump(&stdio, pidfd, (int)pid, &fate);
+  end_proxy();
   await_fate(&fate, 30000);
   end_container(fate, (struct end){code, killed_for_memory()});
 }

@@ -207,13 +207,14 @@ int pump(const struct stdio *stdio, int pidfd, int pid, enum fate *fate) {
   int64_t until = 0;
   start_flows(stdio);
   for (;;) {
-    struct pollfd list[7], alarm = memory_alarm();
+    struct pollfd list[8], alarm = memory_alarm(), clients = proxy_alarm();
     int count = 0;
     struct pollfd *seen_pid = code < 0 ? watch(list, &count, pidfd, POLLIN) : NULL;
     struct pollfd *seen_control = control < 0 ? NULL : watch(list, &count, control, POLLIN);
     struct pollfd *seen_out = watch_output(list, &count, &out), *seen_err = watch_output(list, &count, &err);
     struct pollfd *seen_in = code < 0 ? watch_input(list, &count) : NULL;
     struct pollfd *seen_alarm = alarm.fd < 0 ? NULL : watch(list, &count, alarm.fd, alarm.events);
+    struct pollfd *seen_clients = code < 0 && clients.fd >= 0 ? watch(list, &count, clients.fd, POLLIN) : NULL;
     int ended = code >= 0, drain = ended && !client_is_behind();
     int64_t left = ended && !drain ? until - nanoseconds() : 0;
     if (left < 0) {
@@ -232,6 +233,7 @@ int pump(const struct stdio *stdio, int pidfd, int pid, enum fate *fate) {
     }
     if (seen_control && seen_control->revents) take_message(pidfd, fate);
     if (seen_alarm && seen_alarm->revents) hear_memory_alarm();
+    if (seen_clients && seen_clients->revents) hear_proxy_alarm();
     if (seen_pid && seen_pid->revents) {
       code = exit_code(pid);
       until = nanoseconds() + PATIENCE_NS;

@@ -21,7 +21,7 @@ void await_orders(int fd) {
 }
 
 // What our caller had closed of 0, 1 and 2 is /dev/null, or other things would get these numbers.
-static void open_standard_streams(void) {
+void open_standard_streams(void) {
   long fd;
   do fd = SYS(openat, AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC, 0);
   while (fd >= 0 && fd < 3);

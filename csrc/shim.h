@@ -10,6 +10,7 @@ extern uint32_t clone_flags;
 // shim.c: what BEGIN and LAUNCH bring
 int has_flag(uint32_t flag);
 void await_orders(int fd);
+void open_standard_streams(void);
 
 // orders.c: reading what TypeScript wrote
 const char *text_of(struct span span);
@@ -63,6 +64,13 @@ int pump(const struct stdio *stdio, int pidfd, int pid, enum fate *fate);
 int client_is_behind(void);
 void deliver_rest(void);
 void detach_client(void);
+
+// proxy.c: those who come by the host's ::1
+void hold_relay(int fd, int port, int type);
+struct pollfd proxy_alarm(void);
+void hear_proxy_alarm(void);
+void end_proxy(void);
+void await_proxy(void);
 
 // log.c: Docker's json-file format
 enum { LOG_STDOUT, LOG_STDERR };

@@ -113,6 +113,31 @@ static inline long sys6(long n, long a, long b, long c, long d, long e, long f) 
 #define MSG_DONTWAIT 0x40
 #define MSG_NOSIGNAL 0x4000
 #define MSG_CMSG_CLOEXEC 0x40000000
+#define MSG_TRUNC 0x20
+#define AF_INET6 10
+#define SOCK_STREAM 1
+#define SOCK_DGRAM 2
+#define SOCK_NONBLOCK 04000
+#define SOCK_CLOEXEC 02000000
+#define SOL_SOCKET 1
+#define SO_KEEPALIVE 9
+#define SO_LINGER 13
+#define IPPROTO_TCP 6
+#define TCP_NODELAY 1
+#define TCP_KEEPIDLE 4
+#define TCP_KEEPINTVL 5
+#define IPPROTO_IPV6 41
+#define IPV6_V6ONLY 26
+#define SHUT_WR 1
+#define EPOLL_CLOEXEC 02000000
+#define EPOLL_CTL_ADD 1
+#define EPOLL_CTL_DEL 2
+#define EPOLL_CTL_MOD 3
+#define EPOLLIN 1
+#define EPOLLOUT 4
+#define EPOLLERR 8
+#define EPOLLHUP 16
+#define RLIMIT_NOFILE 7
 #define CLOCK_REALTIME 0
 #define RESOLVE_NO_XDEV 1
 #define RESOLVE_NO_MAGICLINKS 2
@@ -138,6 +163,21 @@ struct msghdr {
 struct pollfd {
   int fd;
   short events, revents;
+};
+struct epoll_event {
+  uint32_t events;
+  uint64_t data;
+#if defined(__x86_64__)
+} __attribute__((packed));
+#else
+};
+#endif
+// struct sockaddr_in6; the port in the order of the network.
+struct address {
+  uint16_t family, port;
+  uint32_t flow;
+  uint8_t bytes[16];
+  uint32_t scope;
 };
 
 static inline size_t text_length(const char *s) {

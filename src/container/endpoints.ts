@@ -10,6 +10,7 @@ import { releaseLease } from "../network/leases.ts";
 import { publishedPorts } from "../network/published.ts";
 import { openFirewall, readyNetworks } from "../network/ready.ts";
 import type { Warn } from "../network/record.ts";
+import { writeRelay } from "../network/relay.ts";
 import { releaseLeases } from "../network/release.ts";
 import { chooseEndpoint, defaultRouters, makeLink, setUpEndpoint } from "../network/wiring.ts";
 import type { EndpointWish } from "../network/wish.ts";
@@ -105,6 +106,7 @@ export function settleEndpoints(paths: Paths, record: ContainerRecord, state: St
   );
   releaseLeases(network, record.id, (address) => !held.has(address));
   if (!present || present.ports.length === 0) return;
+  writeRelay(network, present);
   const firewall = openFirewall(network);
   firewall?.publish(publishedPorts(present));
   firewall?.close();

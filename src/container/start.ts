@@ -2,8 +2,10 @@ import { errnoName, errnoWords } from "../linux/errno.ts";
 import { EngineError, undone } from "../linux/errors.ts";
 import { close, lock, mkdirIfMissing, O, open, rename, unlinkIfAny, writeAll } from "../linux/file.ts";
 import { CLONE } from "../linux/mount.ts";
+import { SOCKET_TYPE } from "../linux/portsocket.ts";
 import { bootId, startTime } from "../linux/process.ts";
 import type { Attachment } from "../network/attachment.ts";
+import type { HeldPort } from "../network/bind-ports.ts";
 import type { Wiring } from "../network/wiring.ts";
 import { cgroupsPathOf, ownParents } from "../runtime/cgroup/folders.ts";
 import { addHierarchies, type CgroupGroup, createGroup } from "../runtime/cgroup/group.ts";
@@ -139,7 +141,7 @@ function begin(paths: Paths, options: StartOptions, begun: Begun): Running {
     ...joined.fds,
   };
   shim.begin({ role: "monitor", flags, cloneFlags }, fds);
-  if (wiring) shim.hold(wiring.sockets);
+  if (wiring) holdPorts(shim, wiring.sockets);
   addHierarchies(layout, group, options.resources);
   const early = record.idmap && startWithIds(paths, record, shim);
   if (early) begun.users = early.users;
@@ -224,6 +226,12 @@ function contextOf(paths: Paths, record: ContainerRecord, begun: Begun): Omit<Ro
   };
 }
 
+/** Gives the monitor what keeps the ports, and what those who come by ::1 come to. */
+function holdPorts(shim: ShimProcess, sockets: readonly HeldPort[]): void {
+  shim.hold(sockets.filter(({ relay }) => relay === undefined).map(({ fd }) => fd));
+  for (const { fd, relay } of sockets) if (relay) shim.relay(fd, relay.port, SOCKET_TYPE[relay.protocol]);
+}
+
 /** Kills what the shim has started, lets it undo its part, and reaps it. */
 function endShim(shim: ShimProcess, launched: boolean): void {
   if (launched) {
@@ -281,6 +289,7 @@ function makeOrders(
       paths.state(record.name),
       reportTemplate(ended),
     ],
+    ...(wiring?.sockets.some(({ relay }) => relay) && { relayTo: wiring.relay }),
     undo: [
       `umount ${paths.merged(record.id)}`,
       ...(wiring ? undoOfNetwork(paths, wiring.attachment) : []),

@@ -1,8 +1,9 @@
 import { isErrno } from "../linux/errno.ts";
-import { readTextIfAny, writeFileAtomic } from "../linux/file.ts";
+import { readTextIfAny, unlinkIfAny, writeFileAtomic } from "../linux/file.ts";
 import { listFolder, removeTree } from "../linux/folder.ts";
 import { parseAddress } from "./address.ts";
 import type { NetworkPaths } from "./record.ts";
+import { writeRelay } from "./relay.ts";
 import type { Protocol } from "./wish.ts";
 
 /** A container's place in a network while it runs. */
@@ -123,11 +124,14 @@ export function listAttachments(paths: NetworkPaths): Attachment[] {
   return found;
 }
 
+/** Also where those are taken from now on that come by ::1. */
 export function writeAttachment(paths: NetworkPaths, attachment: Attachment): void {
+  writeRelay(paths, attachment);
   writeFileAtomic(paths.attachment(attachment.container), JSON.stringify(attachment), false);
 }
 
 export function forgetAttachment(paths: NetworkPaths, container: string): void {
+  unlinkIfAny(paths.relay(container));
   // whatever is there in its place
   removeTree(paths.attachment(container));
 }

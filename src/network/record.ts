@@ -112,6 +112,13 @@ export class NetworkPaths {
   attachment(container: string): string {
     return `${this.attachments}/${container}`;
   }
+  /** Where those are taken that come by ::1, of each container with ports: a file each. */
+  get relays(): string {
+    return `${this.now}/relays`;
+  }
+  relay(container: string): string {
+    return `${this.relays}/${container}`;
+  }
 }
 
 /** The network of that very name; undefined where there is none. Throws where its record is damaged. */

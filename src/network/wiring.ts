@@ -1,18 +1,16 @@
-import { isErrno } from "../linux/errno.ts";
 import { EngineError, undone } from "../linux/errors.ts";
 import { close, O, open, readTextIfAny } from "../linux/file.ts";
 import { NETLINK, NetlinkSocket } from "../linux/netlink.ts";
-import { holdPort } from "../linux/portsocket.ts";
 import { addVeth, findLink, type Prefix, setUpLink } from "../linux/rtnetlink.ts";
 import { formatMac, macOf, parseAddress, parseCidr, parseMac } from "./address.ts";
 import {
   type Attachment,
   addressOf,
-  type BoundPort,
   type Endpoint,
   type EndpointAddress,
   writeAttachment,
 } from "./attachment.ts";
+import { bindPorts, type HeldPort } from "./bind-ports.ts";
 import { setIfThere } from "./bridge.ts";
 import { guardLink } from "./guard.ts";
 import { leaseAddress } from "./leases.ts";
@@ -39,7 +37,7 @@ export class Wiring {
     private readonly ready: Ready,
     readonly attachment: Attachment,
     /** Bound to the ports of the host's: somebody must hold them as long as the container runs. */
-    readonly sockets: readonly number[],
+    readonly sockets: readonly HeldPort[],
   ) {}
 
   /** Chooses addresses and ports, and holds them; nothing else is made yet. Throws what cannot be had, with nothing held. */
@@ -47,7 +45,7 @@ export class Wiring {
     const { container, name, hostname } = request;
     const names = request.endpoints.map(({ network }) => network);
     const ready = readyNetworks(paths, names, request);
-    const sockets: number[] = [];
+    const sockets: HeldPort[] = [];
     try {
       const endpoints = request.endpoints.map((wish, number) =>
         chooseEndpoint(paths, ready.networks[number], wish, number, request),
@@ -59,7 +57,7 @@ export class Wiring {
       return new Wiring(paths, ready, attachment, sockets);
     } catch (error) {
       throw undone(error, () => {
-        for (const fd of sockets) close(fd);
+        for (const { fd } of sockets) close(fd);
         releaseAttachment(paths, container, true);
         ready.release();
         ready.socket.close();
@@ -97,9 +95,14 @@ export class Wiring {
     if (this.attachment.ports.length > 0) this.ready.firewall?.publish(publishedPorts(this.attachment));
   }
 
+  /** The file that says where the sockets lead that serve. */
+  get relay(): string {
+    return this.paths.relay(this.attachment.container);
+  }
+
   /** Lets go of what only the making needed. */
   close(): void {
-    for (const fd of this.sockets) close(fd);
+    for (const { fd } of this.sockets) close(fd);
     this.ready.socket.close();
     this.ready.firewall?.close();
   }
@@ -215,97 +218,4 @@ export function setUpEndpoint(socket: NetlinkSocket, endpoint: Endpoint, routers
     if (router) gateways.push(router);
   }
   setUpLink(socket, name, { index: link.index, addresses, gateways });
-}
-
-/** Takes the host's ports; `sockets` gets what holds them. */
-function bindPorts(
-  wishes: readonly PortWish[],
-  endpoints: readonly Endpoint[],
-  { firewall }: Ready,
-  sockets: number[],
-): BoundPort[] {
-  if (wishes.length === 0) return [];
-  if (!firewall)
-    throw new EngineError("cannot publish ports: this kernel has no nf_tables: use --network host");
-  // as Docker: one that is in networks without a way out only has nothing to be reached by
-  const outside = endpoints.filter(({ internal }) => !internal);
-  const has6 = outside.some((endpoint) => addressOf(endpoint, 6));
-  const has4 = outside.some((endpoint) => addressOf(endpoint, 4));
-  const bound: BoundPort[] = [];
-  for (const wish of wishes) {
-    if (wish.hostAddress === "::1")
-      throw new EngineError(
-        `cannot publish port ${wish.port} on [::1]: the kernel sends nothing on from there: use 127.0.0.1, or an address that others reach`,
-      );
-    const all = [...(has4 ? ["0.0.0.0"] : []), ...(has6 ? ["::"] : [])];
-    const hosts = wish.hostAddress === "" ? all : [wish.hostAddress];
-    if (wish.hostAddress.includes(":") ? !has6 : !has4 && !has6) {
-      if (outside.length === 0) continue;
-      throw new EngineError(
-        `cannot publish port ${wish.port} on [${wish.hostAddress}]: the container has no address of IPv6: use a network made with --ipv6`,
-      );
-    }
-    bound.push(...bindPort(wish, hosts, sockets));
-  }
-  return bound;
-}
-
-/** The port of `wish` on each of the host's addresses: the same number on all of them. */
-function bindPort(wish: PortWish, hosts: readonly string[], sockets: number[]): BoundPort[] {
-  const [first, last] = wish.hostPort === 0 ? ephemeralRange() : [wish.hostPort, wish.hostPortEnd];
-  for (let port = first; port <= last; port++) {
-    const held: number[] = [];
-    try {
-      for (const host of hosts) {
-        const fd = holdPort(wish.protocol, parseAddress(host) ?? new Uint8Array(4), port);
-        if (fd !== undefined) held.push(fd);
-      }
-      sockets.push(...held);
-      return hosts.map((hostAddress) => ({
-        protocol: wish.protocol,
-        hostAddress,
-        hostPort: port,
-        port: wish.port,
-      }));
-    } catch (error) {
-      for (const fd of held) close(fd);
-      if (isErrno(error, "EADDRINUSE") && port < last) continue;
-      throw explainPort(error, wish, port);
-    }
-  }
-  throw explainPort(undefined, wish, first);
-}
-
-function explainPort(
-  error: unknown,
-  { hostAddress, protocol, hostPort, hostPortEnd }: PortWish,
-  port: number,
-): unknown {
-  const where = `${hostAddress.includes(":") ? `[${hostAddress}]` : hostAddress || "0.0.0.0"}:${port}`;
-  if (hostPort !== hostPortEnd || hostPort === 0)
-    if (error === undefined || isErrno(error, "EADDRINUSE"))
-      return new EngineError(
-        `cannot publish a port: all ports are allocated of ${hostPort}-${hostPortEnd}/${protocol}`,
-      );
-  if (isErrno(error, "EADDRINUSE"))
-    return new EngineError(
-      `Bind for ${where} failed: port is already allocated (${protocol}, address already in use): stop what uses it, or publish another port`,
-    );
-  if (isErrno(error, "EADDRNOTAVAIL"))
-    return new EngineError(
-      `cannot publish on ${where}: this host has no such address (cannot assign requested address)`,
-    );
-  if (isErrno(error, "EMFILE"))
-    return new EngineError(
-      `cannot publish on ${where}: a container's ports need an open file each, and this shell's limit is reached ('ulimit -n')`,
-    );
-  return error;
-}
-
-/** ip(7), ip_local_port_range. */
-function ephemeralRange(): [number, number] {
-  const [first, last] = (readTextIfAny("/proc/sys/net/ipv4/ip_local_port_range") ?? "")
-    .split(/\s+/)
-    .map(Number);
-  return first && last ? [first, last] : [32768, 60999];
 }

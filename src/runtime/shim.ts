@@ -108,6 +108,11 @@ export class ShimProcess {
       sendWithFds(this.control, encode(MESSAGE.hold, 0, 0, 0), fds.slice(at, at + MOST_FDS));
   }
 
+  /** The same with a socket, by its type, whose clients are to get to a port of the container's. */
+  relay(fd: number, port: number, type: number): void {
+    sendWithFds(this.control, encode(MESSAGE.hold, port, type, 0), [fd]);
+  }
+
   /** Gives it, and a monitor's init, the orders. */
   launch(orders: Orders, toInit: boolean): void {
     writeAll(this.orders, encodeOrders({ ...orders, magic: BigInt(ORDERS_MAGIC) }));

@@ -82,7 +82,10 @@ export const FLAG = {
 export const MESSAGE = {
   /** The first one: role, flags, clone(2) flags; with descriptors (csrc/shim.c). */
   begin: 12,
-  /** Descriptors that the monitor keeps open for as long as it lives; any number of these messages before LAUNCH. */
+  /**
+   * Descriptors that the monitor keeps open for as long as it lives; any number of these messages before LAUNCH. With a port of
+   * the container's, and the type of socket(2), they are sockets whose clients are to get there.
+   */
   hold: 14,
   /** The orders are complete. */
   launch: 1,
@@ -170,6 +173,8 @@ export const FIELDS = {
   dieEvent: "text",
   /** Pairs of path (relative ones: in the container's folder) and text with @CODE@, @OOM@ and @TIME@. */
   reports: "texts",
+  /** A file with the address, as 32 hexadecimal digits of IPv6, at which the ports of HOLD are; empty where there is none. */
+  relayTo: "text",
   /** What undoes the container's start, each with its verb in front: `umount PATH`, `kill PATH`, `rmdir PATH`, `tidy PATH`, `unlink PATH`. */
   undo: "texts",
   /** Folders that go, with all that is in them, when the container does. */
