@@ -33,7 +33,7 @@ export function readNames(input: Parsed): {
   readonly extraHosts: readonly ExtraHost[];
 } {
   const servers = input.list("dns").map(parseServer);
-  const search = input.list("dns-search").map((domain) => oneWord(domain, "search domain"));
+  const search = input.list("dns-search").map(parseDomain);
   const options = input.list("dns-option").map((option) => oneWord(option, "option of resolv.conf"));
   const extraHosts = input.list("add-host").map(parseExtraHost);
   const given = servers.length + search.length + options.length > 0;
@@ -44,6 +44,17 @@ function parseServer(text: string): string {
   const bytes = parseAddress(text);
   if (!bytes) throw new UsageError(`${text} is not an ip address: --dns takes the address of a name server`);
   return formatAddress(bytes);
+}
+
+/** As Docker: labels of letters, digits and hyphens, with a letter somewhere; a dot at the end goes. */
+export function parseDomain(text: string): string {
+  const domain = text.trim();
+  if (domain === ".") return domain;
+  const label = "[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?";
+  const [, name = ""] = new RegExp(`^(${label}(?:\\.${label})*)\\.?$`).exec(domain) ?? [];
+  if (!/[a-zA-Z]/.test(name) || name.length >= 255)
+    throw new UsageError(`${text} is not a valid domain: --dns-search takes one like example.com, or '.'`);
+  return name;
 }
 
 function oneWord(text: string, what: string): string {

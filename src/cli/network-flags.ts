@@ -35,13 +35,13 @@ export function readNetworks(flags: NetworkFlags): NetworkWish {
   const networks = flags.networks.filter((text) => text !== "");
   const endpoints = (networks.length > 0 ? networks : [DEFAULT_NETWORK]).map(parseEndpoint);
   const special = endpoints.find(({ network }) => isMode(network));
-  if (special) {
-    if (endpoints.length > 1)
-      throw new UsageError(
-        "conflicting options: cannot attach both user-defined and non-user-defined network-modes: give host, none or container:NAME alone",
-      );
-    return readMode(special, flags);
-  }
+  const predefined = special ?? endpoints.find(({ network }) => network === DEFAULT_NETWORK);
+  const mixed = endpoints.some(({ network }) => network !== predefined?.network);
+  if (predefined && endpoints.length > 1 && (mixed || special))
+    throw new UsageError(
+      `conflicting options: cannot attach both user-defined and non-user-defined network-modes: give ${predefined.network} alone, and 'mydocker network connect' what may be added to it`,
+    );
+  if (special) return readMode(special, flags);
   const [first, ...others] = endpoints;
   const all = [withFlags(first as EndpointWish, flags), ...others.map(normal)];
   const seen = new Set<string>();

@@ -8,6 +8,11 @@ const SHAPE = "[IP:][HOST:]CONTAINER[/tcp|udp|sctp]";
 export function parsePublish(text: string): PortWish[] {
   if (text.includes("=")) return parseLong(text);
   const { body, protocol } = splitProtocol(text);
+  return parseBody(body, protocol, text);
+}
+
+/** `[ip:][host[-host]:]ctr[-ctr]`. */
+function parseBody(body: string, protocol: Protocol, text: string): PortWish[] {
   const { address, rest } = splitAddress(body, text);
   const colon = rest.indexOf(":");
   const host = colon < 0 ? "" : rest.slice(0, colon);
@@ -106,8 +111,13 @@ function parseLong(text: string): PortWish[] {
   const target = fields.get("target");
   if (!target) throw new UsageError(`no port specified: ${text}: -p takes target=PORT or ${SHAPE}`);
   const address = fields.get("host_ip");
+  const published = fields.get("published") ?? "";
+  if (address && published.includes(":"))
+    throw new UsageError(`conflicting options: -p ${text} has two addresses of the host: give one`);
   const protocol = toProtocol(fields.get("protocol") ?? "tcp");
-  return pair(text, address ? toAddress(address) : "", fields.get("published") ?? "", target, protocol);
+  if (address) return pair(text, toAddress(address), published, target, protocol);
+  // as Docker: what is published may have an address in front
+  return parseBody(`${published}:${target}`, protocol, text);
 }
 
 /** `--expose 80`, `80-90/udp`: each as `PORT/PROTOCOL`. Throws UsageError. */

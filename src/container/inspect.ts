@@ -165,6 +165,7 @@ function inspectHostConfig(record: ContainerRecord, spec: Container["spec"]): ob
     ReadonlyPaths: spec.linux.readonlyPaths,
     ReadonlyRootfs: false,
     PortBindings: inspectBindings(record),
+    PublishAllPorts: record.publishAll ?? false,
     Dns: record.dns?.servers ?? [],
     DnsOptions: record.dns?.options ?? [],
     DnsSearch: record.dns?.search ?? [],

@@ -14,7 +14,10 @@ export function networkOf(
   paths: Paths,
   { network, ports, exposed, publishAll, dns, extraHosts }: CreateOptions,
   { ExposedPorts }: ImageConfig,
-): Pick<ContainerRecord, "network" | "endpoints" | "ports" | "exposed" | "dns" | "extraHosts"> {
+): Pick<
+  ContainerRecord,
+  "network" | "endpoints" | "ports" | "publishAll" | "exposed" | "dns" | "extraHosts"
+> {
   const { mode, container = "" } = network;
   const endpoints = network.endpoints.map((wish) => ({ ...wish, network: nameOf(paths, wish.network) }));
   const shared = mode === "container" ? `container:${idOf(paths, container)}` : undefined;
@@ -23,6 +26,7 @@ export function networkOf(
     network: shared ?? (mode === "networks" ? (endpoints[0]?.network ?? "none") : mode),
     ...(endpoints.length > 0 && { endpoints }),
     ...(published.length > 0 && endpoints.length > 0 && { ports: published }),
+    ...(publishAll && { publishAll }),
     ...(exposed.length > 0 && { exposed }),
     ...(dns && { dns }),
     ...(extraHosts.length > 0 && { extraHosts }),

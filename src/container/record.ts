@@ -125,6 +125,8 @@ export interface ContainerRecord {
   /** Its places in networks, where it is in any. */
   readonly endpoints?: readonly EndpointWish[];
   readonly ports?: readonly PortWish[];
+  /** `-P`: those that are exposed are among them. */
+  readonly publishAll?: boolean;
   /** Besides those that the image names: `80/tcp`. */
   readonly exposed?: readonly string[];
   readonly dns?: DnsWish;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { parseExtraHost } from "../../src/cli/names-flags.ts";
+import { parseDomain, parseExtraHost } from "../../src/cli/names-flags.ts";
 import { type NetworkFlags, readNetworks } from "../../src/cli/network-flags.ts";
 import { parseExpose, parsePublish } from "../../src/cli/ports.ts";
 
@@ -36,6 +36,9 @@ describe("-p", () => {
     ["[::ffff:127.0.0.1]:8080:80", [port("127.0.0.1", 8080, 80)]],
     ["target=80,published=8080,protocol=udp,host_ip=::1", [port("::1", 8080, 80, "udp")]],
     ["target=80", [port("", 0, 80)]],
+    ["published=127.0.0.1:8080,target=80", [port("127.0.0.1", 8080, 80)]],
+    ["published=127.0.0.1:,target=80", [port("127.0.0.1", 0, 80)]],
+    ["target=53,protocol=udp,published=[::1]:8053", [port("::1", 8053, 53, "udp")]],
   ])("%s", (text, wishes) => expect(parsePublish(text) as object).toEqual(wishes));
 
   test.each([
@@ -53,6 +56,8 @@ describe("-p", () => {
     ["1-3:1-2", "Invalid ranges specified"],
     ["published=80", "no port specified"],
     ["target=80,colour=red", "invalid field colour=red"],
+    ["target=80,published=1.2.3:8080", "Invalid ip address: 1.2.3"],
+    ["target=80,published=127.0.0.1:8080,host_ip=127.0.0.1", "two addresses of the host"],
   ])("%p is refused", (text, words) => expect(() => parsePublish(text)).toThrow(words));
 
   test("--expose", () => {
@@ -95,7 +100,11 @@ describe("--network", () => {
   test.each([
     [["host", "one"], {}, "cannot attach both user-defined and non-user-defined"],
     [["none", "none"], {}, "cannot attach both"],
+    [["bridge", "one"], {}, "cannot attach both"],
+    [["one", "default"], {}, "cannot attach both"],
+    [["bridge", "host"], {}, "cannot attach both"],
     [["one", "one"], {}, "specified multiple times"],
+    [["bridge", "default"], {}, "specified multiple times"],
     [["container:"], {}, "name a container"],
     [["host"], { ip: "10.0.0.9" }, "do not go with --network host"],
     [["bridge"], { ip: "10.0.0.9" }, "user defined networks only"],
@@ -127,5 +136,19 @@ describe("--add-host", () => {
   test.each(["", "box", ":1.2.3.4", "box:", "box:nonsense", "b ox:1.2.3.4", "box:1.2.3.4 evil"])(
     "%p is refused",
     (text) => expect(() => parseExtraHost(text)).toThrow(/add-host/),
+  );
+});
+
+describe("--dns-search", () => {
+  test.each([
+    ["example.com", "example.com"],
+    ["a-b.c1.", "a-b.c1"],
+    [" corp ", "corp"],
+    [".", "."],
+  ])("%p", (text, domain) => expect(parseDomain(text)).toBe(domain));
+
+  test.each(["", "1.2.3.4", "a b", "-a.b", "a-.b", "a..b", ".a", "a_b", "a;b", `${"a".repeat(255)}`, "a\nb"])(
+    "%p is refused",
+    (text) => expect(() => parseDomain(text)).toThrow("is not a valid domain"),
   );
 });
