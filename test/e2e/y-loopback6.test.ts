@@ -1,5 +1,5 @@
 /** Published ports by the host's ::1, which the container's proxy serves (csrc/proxy.c): by real traffic. */
-import { afterEach, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import {
   background,
@@ -10,20 +10,32 @@ import {
   ok,
   quietly,
   RUN,
-  scratch,
   statusField,
   suite,
   until,
 } from "./harness.ts";
 import { addressOf, withNetwork } from "./networks.ts";
-import { FETCH, HERE, NFT, NO_NFT, Outside } from "./outside.ts";
+import { HERE, NFT, NO_NFT, Outside } from "./outside.ts";
+import {
+  ECHO,
+  fetchHere,
+  HELLO,
+  monitorOf,
+  NET,
+  notes,
+  ROUND,
+  run,
+  SLEEP,
+  serve,
+  traffic,
+  UDP_ECHO,
+  withServer,
+} from "./traffic.ts";
 
+traffic();
 suite();
 const outside = new Outside();
-const SLEEP = ["busybox", "sleep", "1000"];
 const LOOPBACK_TABLE = /^ *\d+: 0{24}01000000:([0-9A-F]{4}) /gm;
-
-const monitorOf = (pid: number): number => Number(statusField(pid, "PPid"));
 
 /** The proxies of a container's monitor. */
 function proxiesOf(monitor: number): number[] {
@@ -40,83 +52,6 @@ function heardOn(): number[] {
   const table = ["tcp6", "udp6"].map((name) => readFileSync(`/proc/self/net/${name}`, "utf8")).join("\n");
   return [...table.matchAll(LOOPBACK_TABLE)].map(([, port = ""]) => Number.parseInt(port, 16));
 }
-
-const children: Bun.Subprocess[] = [];
-afterEach(async () => {
-  for (const child of children) child.kill("SIGKILL");
-  await Promise.all(children.splice(0).map((child) => child.exited));
-});
-
-let folder: string | undefined;
-/** Where scripts write down what they have seen. */
-function notes(): string {
-  folder ??= scratch();
-  return folder;
-}
-
-/** Runs a script of Bun's, in the network of a process where one is given, until it says that it is up. */
-async function serve(script: string, pid?: number): Promise<Bun.Subprocess> {
-  const enter = pid === undefined ? [] : ["nsenter", "-t", String(pid), "-n"];
-  const child = Bun.spawn([...enter, process.execPath, "-e", script], { stdout: "pipe", stderr: "inherit" });
-  children.push(child);
-  await child.stdout.getReader().read();
-  return child;
-}
-
-/** A container with ports, and a server in its network. */
-async function withServer(
-  script: string,
-  options: readonly string[],
-  use: (container: { name: string; pid: number; monitor: number }) => Promise<void>,
-): Promise<void> {
-  const { name, pid } = await background(...options, ...SLEEP);
-  const server = await serve(script, pid);
-  try {
-    await use({ name, pid, monitor: monitorOf(pid) });
-  } finally {
-    server.kill("SIGKILL");
-    await server.exited;
-    await ok("rm", "-f", name);
-  }
-}
-
-/** Runs a script of Bun's to its end; what it has printed. */
-async function run(script: string): Promise<string> {
-  const child = Bun.spawn([process.execPath, "-e", script], { stdout: "pipe", stderr: "inherit" });
-  const timer = setTimeout(() => child.kill("SIGKILL"), 40_000);
-  const text = await new Response(child.stdout).text();
-  clearTimeout(timer);
-  return text;
-}
-
-/** What the server at ::1 says, or undefined. */
-function fetchHere(port: number, host = "[::1]", path = ""): string | undefined {
-  const url = `http://${host}:${port}/${path}`;
-  const { exitCode, stdout } = Bun.spawnSync([process.execPath, "-e", FETCH, url, "2"]);
-  return exitCode === 0 ? stdout.toString() : undefined;
-}
-
-const NET = `const net = require("node:net"); const up = () => process.stdout.write("up\\n");`;
-const ECHO = `${NET} net.createServer({ allowHalfOpen: true }, (s) => { s.on("error", () => {}); s.pipe(s); }).listen(80, "0.0.0.0", 4096, up);`;
-const HELLO = (host = "0.0.0.0"): string =>
-  `Bun.serve({ port: 80, hostname: "${host}", fetch: (r, s) => new Response("hello " + s.requestIP(r).address) }); process.stdout.write("up\\n");`;
-const UDP_ECHO = `await Bun.udpSocket({ port: 53, hostname: "0.0.0.0", socket: { data: (s, data, port, from) => { s.send(data, port, from); } } });
-  process.stdout.write("up\\n");`;
-
-/** Sends 64 MB to a port of ::1 and takes them back, then says whether they are the same. */
-const ROUND = (port: number): string =>
-  `${NET}
-  const { createHash } = require("node:crypto");
-  const block = crypto.getRandomValues(new Uint8Array(65536)), sent = createHash("sha256"), came = createHash("sha256");
-  let left = 1024, bytes = 0;
-  const s = net.connect({ host: "::1", port, allowHalfOpen: true }, () => { const go = () => {
-    while (left-- > 0) { block[0] = left; const copy = Buffer.from(block); sent.update(copy); if (!s.write(copy)) return s.once("drain", go); }
-    s.end(); }; go(); });
-  s.on("data", (d) => { bytes += d.length; came.update(d); });
-  s.on("end", () => process.stdout.write(bytes + " " + (sent.digest("hex") === came.digest("hex"))));`.replace(
-    "port,",
-    `port: ${port},`,
-  );
 
 describeWhere(NFT, NO_NFT, "a published port by ::1", () => {
   test("answers, from the host only, with a proxy once somebody asks; all of it goes with the container", async () => {
@@ -417,6 +352,12 @@ describeWhere(NFT, NO_NFT, "a published port by ::1", () => {
           expect(fetchHere(18498, `[${HERE.address6}]`)).toStartWith("hello ");
           expect(await ok("port", name)).toBe("80/tcp -> 0.0.0.0:18498\n80/tcp -> [::]:18498");
           expect((await mydocker(["restart", "-t", "0", name])).code).toBe(0);
+        });
+        const udp = UDP_ECHO.replace("0.0.0.0", "::");
+        await withServer(udp, ["--network", network, "-p", "18498:53/udp"], async () => {
+          const client = `const s = await Bun.udpSocket({ hostname: "::1", connect: { hostname: "::1", port: 18498 }, socket: { data: (_, d) => {
+            process.stdout.write(String(d)); process.exit(0); } } }); s.send("there and back"); setTimeout(() => process.exit(1), 3000);`;
+          expect(await run(client)).toBe("there and back");
         });
         await withServer(HELLO("::"), ["--network", network, "-p", "[::1]:18498:80"], async () => {
           expect(fetchHere(18498)).toBe("hello fd00:89::1");

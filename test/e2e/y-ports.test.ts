@@ -114,6 +114,9 @@ describeWhere(NFT, NO_NFT, "a published port", () => {
     expect(await ok("port", all.name)).toMatch(
       /^53\/udp -> 0\.0\.0\.0:[0-9]+\n80\/tcp -> 0\.0\.0\.0:[0-9]+$/,
     );
+    const publishesAll = (name: string): Promise<string> =>
+      ok("inspect", "-f", "{{.HostConfig.PublishAllPorts}}", name);
+    expect([await publishesAll(all.name), await publishesAll(any.name)]).toEqual(["true", "false"]);
   });
 
   test("one that is used is refused before anything is made: another container's, and a program's", async () => {
@@ -207,31 +210,6 @@ describeWhere(NFT, NO_NFT, "a published port", () => {
       },
       ...["--ipv6", "--subnet", "fd00:88::/64"],
     );
-  });
-
-  test("is another's as soon as the program has ended, also where the client is behind with its output", async () => {
-    const name = newName();
-    const line = Bun.spawn(
-      ["sh", "-c", `"$0" run --name ${name} -p 18155:80 busybox yes | sleep 60`, BINARY],
-      {
-        env: ENV,
-        stdin: "ignore",
-        stdout: "ignore",
-        stderr: "ignore",
-      },
-    );
-    try {
-      await until(async () => (await ok("ps", "-q")) !== "", "the container to run");
-      await Bun.sleep(300);
-      await ok("stop", "-t", "0", name);
-      expect(Bun.spawnSync(["pgrep", "-P", String(line.pid), "mydocker"]).exitCode).toBe(0);
-      const again = ["run", "--rm", "-p", "18155:80", "busybox", "true"];
-      await until(async () => (await mydocker(again)).code === 0, "the port", 3);
-    } finally {
-      Bun.spawnSync(["pkill", "-P", String(line.pid)]);
-      line.kill();
-      await line.exited;
-    }
   });
 
   test("stays with its container: stop, start, restart, a monitor that is killed", async () => {

@@ -32,6 +32,33 @@ async function killed(after: number, ...args: string[]): Promise<void> {
   await child.exited;
 }
 
+describeWhere(NFT, NO_NFT, "a client that is behind", () => {
+  test("a port is another's as soon as the program has ended, also where the client is behind with its output", async () => {
+    const name = newName();
+    const line = Bun.spawn(
+      ["sh", "-c", `"$0" run --name ${name} -p 18155:80 busybox yes | sleep 60`, BINARY],
+      {
+        env: ENV,
+        stdin: "ignore",
+        stdout: "ignore",
+        stderr: "ignore",
+      },
+    );
+    try {
+      await until(async () => (await ok("ps", "-q")) !== "", "the container to run");
+      await Bun.sleep(300);
+      await ok("stop", "-t", "0", name);
+      expect(Bun.spawnSync(["pgrep", "-P", String(line.pid), "mydocker"]).exitCode).toBe(0);
+      const again = ["run", "--rm", "-p", "18155:80", "busybox", "true"];
+      await until(async () => (await mydocker(again)).code === 0, "the port", 3);
+    } finally {
+      Bun.spawnSync(["pkill", "-P", String(line.pid)]);
+      line.kill();
+      await line.exited;
+    }
+  });
+});
+
 describe("everybody at once", () => {
   test("one port for many: one has it", async () => {
     for (let round = 0; round < 10 && NFT; round++) {
