@@ -1,3 +1,4 @@
+import { readTextIfAny } from "../linux/file.ts";
 import { isFrozen } from "../runtime/cgroup/control.ts";
 import { deviceLineV1 } from "../runtime/cgroup/devices.ts";
 import { hasKilledForMemory } from "../runtime/cgroup/oom.ts";
@@ -96,7 +97,7 @@ function inspectState(paths: Paths, state: State): object {
     Dead: false,
     Pid: running ? Number(state.pid) : 0,
     ExitCode: state.exitCode,
-    Error: "",
+    Error: running ? "" : (readTextIfAny(paths.failure(state.id)) ?? ""),
     StartedAt: state.startedAt || NEVER,
     FinishedAt: state.finishedAt || NEVER,
   };

@@ -64,6 +64,10 @@ export class Paths {
   exit(id: string): string {
     return `${this.container(id)}/exit.json`;
   }
+  /** Why it could not be started last time, where it could not. */
+  failure(id: string): string {
+    return `${this.container(id)}/failure`;
+  }
   /** Tells a monitor that its container is to stay, though it goes with its program (csrc/monitor.c). */
   restarting(id: string): string {
     return `${this.container(id)}/restarting`;

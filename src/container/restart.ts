@@ -95,8 +95,10 @@ function startHeld(paths: Paths, id: string, lock: number, streams: Streams, war
   } catch (error) {
     // as Docker: one that goes with its program goes without it too; another one is as it was
     if (record.autoRemove) throw undone(error, () => dispose(paths, record.id));
-    if (first) unlinkIfAny(paths.log(record.id));
-    throw error;
+    throw undone(error, () => {
+      if (first) unlinkIfAny(paths.log(record.id));
+      writeFile(paths.failure(record.id), error instanceof Error ? error.message : String(error), 0o600);
+    });
   }
 }
 
@@ -134,6 +136,7 @@ function startAgain(
   });
   // what it says is of the run before
   unlinkIfAny(paths.exit(record.id));
+  unlinkIfAny(paths.failure(record.id));
   recordEvents(paths, record, ["start"]);
   running.shim.tell(running.shim.control, MESSAGE.commit);
   if (running.connected) refreshPeers(paths, running.connected);

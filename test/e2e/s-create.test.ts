@@ -1,6 +1,6 @@
 /** create: a container that is to be started later. */
 import { describe, expect, test } from "bun:test";
-import { existsSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import {
   fails,
   foldersLeft,
@@ -10,6 +10,7 @@ import {
   ok,
   ROOT,
   Session,
+  scratch,
   suite,
   until,
 } from "./harness.ts";
@@ -92,6 +93,21 @@ describe("create", () => {
     await fails(1, /executable file not found in \$PATH/, "start", name);
     expect(await ok("inspect", "-f", "{{.State.Status}}", name)).toBe("created");
     await fails(127, /executable file not found in \$PATH/, "start", "-a", name);
+    const reason = (): Promise<string> => ok("inspect", "-f", "{{.State.Error}}", name);
+    expect(await reason()).toMatch(/executable file not found in \$PATH/);
+  });
+
+  test("why a start failed is shown until one does not", async () => {
+    const name = newName();
+    const folder = scratch();
+    await ok("create", "--name", name, "-v", `${folder}:/d`, "busybox", "/d/program");
+    const reason = (): Promise<string> => ok("inspect", "-f", "{{.State.Error}}", name);
+    expect(await reason()).toBe("");
+    await fails(1, /cannot run "\/d\/program"/, "start", name);
+    expect(await reason()).toMatch(/^cannot run "\/d\/program": /);
+    writeFileSync(`${folder}/program`, "#!/bin/sh\nexit 3\n", { mode: 0o755 });
+    await mydocker(["start", "-a", name]);
+    expect(await reason()).toBe("");
   });
 
   test("--rm: it stays until it has run, whoever collects garbage meanwhile, and goes then", async () => {
