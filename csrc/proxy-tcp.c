@@ -47,8 +47,12 @@ static void carry(struct connection *c, int from) {
   int to = !from;
   long got = SYS(recvfrom, c->fd[from], chunk, CHUNK, MSG_PEEK | MSG_DONTWAIT, 0, 0);
   if (got == -EAGAIN || got == -EINTR) return;
+  if (got < 0) {
+    // nothing can be sent to it either, and of that nobody tells any more
+    c->broken = 1;
+    stop(c, to);
+  }
   if (got <= 0) {
-    c->broken |= got < 0;
     stop(c, from);
     if (!c->broken) SYS(shutdown, c->fd[to], SHUT_WR);
     return;

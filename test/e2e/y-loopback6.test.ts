@@ -230,6 +230,30 @@ describeWhere(NFT, NO_NFT, "a published port by ::1", () => {
     });
   });
 
+  test("whoever leaves in whatever way: nothing of any connection stays", async () => {
+    const any = "const any = (n) => Math.floor(Math.random() * n);";
+    const server = `${NET} ${any} net.createServer({ allowHalfOpen: true }, (s) => { s.on("error", () => {}); const way = any(6);
+      if (way === 0) s.destroy(); else if (way === 1) s.resetAndDestroy();
+      else if (way === 2) s.write(Buffer.alloc(any(3000000)), () => s.destroy());
+      else if (way === 3) s.once("data", () => s.resetAndDestroy()); else if (way === 4) { s.end(); s.resume(); } else s.pipe(s);
+      setTimeout(() => s.destroy(), 1000);
+    }).listen(80, "0.0.0.0", 4096, up);`;
+    const clients = `${NET} ${any} const end = Date.now() + 3000; let count = 0;
+      const one = () => new Promise((done) => { const port = any(9) ? 18465 : 18466;
+        const s = net.connect({ host: "::1", port, allowHalfOpen: true }, () => { count++; const way = any(6);
+          if (way === 0) return s.destroy(); if (way === 1) return s.resetAndDestroy();
+          s.write(Buffer.alloc(any(1000000))); if (way === 2) s.destroy(); else if (way === 3) s.end(); else if (way === 4) s.resetAndDestroy();
+          setTimeout(() => s.destroy(), any(100)); });
+        s.on("error", () => {}); s.on("data", () => {}); s.on("close", done); setTimeout(() => s.destroy(), 1000); });
+      await Promise.all(Array.from({ length: 30 }, async () => { while (Date.now() < end) await one(); }));
+      process.stdout.write(String(count > 100)); process.exit(0);`;
+    await withServer(server, ["-p", "18465:80", "-p", "18466:81"], async ({ monitor }) => {
+      expect(await run(clients)).toBe("true");
+      const [proxy = 0] = proxiesOf(monitor);
+      await until(() => readdirSync(`/proc/${proxy}/fd`).length === 8, "all connections to be closed");
+    });
+  });
+
   test("UDP: each client has its answers, also of what a packet does not hold", async () => {
     await withServer(UDP_ECHO, ["-p", "18470:53/udp"], async ({ monitor }) => {
       const client = (sizes: string): string => `
