@@ -26,6 +26,8 @@ export interface FullEngine extends Engine {
   call(...args: readonly string[]): Command;
   /** `run --rm IMAGE true`, without network. */
   runOf(image: string): Command;
+  /** `run FLAGS` of the benchmark's image, without network unless the flags say which. */
+  runWith(flags: readonly string[], program: readonly string[]): Command;
 }
 
 function engineOf(dialect: Dialect, site: Site): FullEngine {
@@ -40,6 +42,10 @@ function engineOf(dialect: Dialect, site: Site): FullEngine {
     const command = runImage(image, "--rm");
     return { ...command, argv: [...command.argv, "true"] };
   };
+  const runWith = (flags: readonly string[], program: readonly string[]): Command => {
+    const network = flags.some((flag) => flag.startsWith("--network")) ? [] : ["--network", "none"];
+    return call("run", ...network, ...dialect.runOptions, ...flags, dialect.image, ...program);
+  };
   const full = (name: string): string => dialect.namePrefix + name;
   const sleeping = (name: string): Command => {
     started.add(full(name));
@@ -52,6 +58,7 @@ function engineOf(dialect: Dialect, site: Site): FullEngine {
     settle: dialect.settle,
     call,
     runOf,
+    runWith,
     run: runOf(dialect.image),
     runOnNetwork: call("run", "--rm", ...dialect.runOptions, dialect.image, "true"),
     version: { argv: [dialect.program[0] ?? "", ...dialect.version], env: dialect.env },
