@@ -3,7 +3,7 @@ import type { Result } from "./measure.ts";
 /** A group of measurements, all in one unit; the row that the others are compared with may be among them. */
 export interface Section {
   readonly title: string;
-  readonly unit: "ms" | "kB";
+  readonly unit: "ms" | "kB" | "ns";
   readonly rows: readonly (Result & { readonly note?: string })[];
   /** The name of the row that `ratio` is taken to. */
   readonly base?: string;
