@@ -22,7 +22,7 @@ import { rlimitWords } from "./rlimits.ts";
 import { buildRoot, type RootContext } from "./root.ts";
 import { planRoot } from "./rootplan.ts";
 import { filterWords } from "./seccomp/filter.ts";
-import type { Namespace, Process, Spec } from "./spec.ts";
+import type { IdMapping, Namespace, Process, Spec } from "./spec.ts";
 
 const CLONE_OF: Record<Namespace["type"], number> = {
   user: CLONE.NEWUSER,
@@ -96,7 +96,7 @@ export function enterAndBuild(
       loopbackUp();
       configure();
     }
-    if (spec.linux.sysctl) setSysctls(spec.linux.sysctl);
+    if (spec.linux.sysctl) setSysctls(spec.linux.sysctl, spec.linux.gidMappings?.[0]);
     const place = open(spec.root.path, O.PATH | O.DIRECTORY);
     attachTree(overlay, place);
     close(place);
@@ -120,8 +120,9 @@ export function enterAndBuild(
 const OPTIONAL = ["net.ipv4.ip_unprivileged_port_start", "net.ipv4.ping_group_range"];
 
 /** Sets the spec's sysctls: of the network and IPC namespaces that the calling thread is in. Throws EngineError on one that cannot be. */
-function setSysctls(sysctl: Readonly<Record<string, string>>): void {
-  for (const [key, value] of Object.entries(sysctl))
+function setSysctls(sysctl: Readonly<Record<string, string>>, groups: IdMapping | undefined): void {
+  for (const [key, given] of Object.entries(sysctl)) {
+    const value = groups && /^net.ipv4.ping_group_range$/.test(key) ? onHost(given, groups) : given;
     try {
       writeInto(`/proc/sys/${key.includes("/") ? key : key.replaceAll(".", "/")}`, value);
     } catch (error) {
@@ -130,6 +131,12 @@ function setSysctls(sysctl: Readonly<Record<string, string>>): void {
       const why = error.code === "ENOENT" ? "this kernel has none of that name" : errnoWords(error.code);
       throw new EngineError(`cannot set sysctl ${key} to ${JSON.stringify(value)}: ${why}`);
     }
+  }
+}
+
+/** Groups as the calling thread, whose users are the host's, must call them. */
+function onHost(range: string, { hostID, size }: IdMapping): string {
+  return range.replace(/[0-9]+/g, (group) => String(hostID + Math.min(Number(group), size - 1)));
 }
 
 /** Runs `use` with the calling thread in namespaces of another process, and brings it back in any case. */

@@ -165,6 +165,12 @@ describeWhere(await hasMappedMounts(), "no id-mapped mounts on this file system"
     expect(Number(addresses)).toBeGreaterThan(0);
   });
 
+  test("who may ping is told by its own groups", async () => {
+    const read = ["busybox", "cat", "/proc/sys/net/ipv4/ping_group_range"];
+    expect(await run(...read)).toBe("0\t65535");
+    expect(await run("--sysctl", "net.ipv4.ping_group_range=5 6", ...read)).toBe("5\t6");
+  });
+
   test("a folder of the host as its root", async () => {
     expect(await run("--rootfs", "/", "stat", "-c", "%u:%g", "/etc/passwd")).toBe("0:0");
   });
