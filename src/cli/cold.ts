@@ -47,6 +47,11 @@ import { command as unpack } from "./commands/unpack.ts";
 import { command as unpause } from "./commands/unpause.ts";
 import { command as update } from "./commands/update.ts";
 import { command as version } from "./commands/version.ts";
+import { command as volumeCreate } from "./commands/volume-create.ts";
+import { command as volumeInspect } from "./commands/volume-inspect.ts";
+import { command as volumeLs } from "./commands/volume-ls.ts";
+import { command as volumePrune } from "./commands/volume-prune.ts";
+import { command as volumeRm } from "./commands/volume-rm.ts";
 import { command as wait } from "./commands/wait.ts";
 
 /** The commands that are loaded together when one of them is asked for; `__reap` is what a monitor becomes. */
@@ -91,6 +96,11 @@ export const COLD_COMMANDS: readonly Command[] = [
   networkLs,
   networkPrune,
   networkRm,
+  volumeCreate,
+  volumeInspect,
+  volumeLs,
+  volumePrune,
+  volumeRm,
   port,
   inspect,
   info,

@@ -47,7 +47,7 @@ export interface Command {
   /** Whether flags may stand behind the first positional argument too (not for run and exec). */
   readonly interspersed: boolean;
   /** What the positional arguments name, for completion. */
-  readonly completes?: "containers" | "images" | "commands";
+  readonly completes?: "containers" | "images" | "volumes" | "commands";
   readonly examples?: readonly string[];
   /** Does the work; returns the exit code. */
   run(input: Parsed, registry: Registry): number | Promise<number>;

@@ -4,14 +4,15 @@ import { GROUPS } from "./groups.ts";
 export type Shell = "bash" | "zsh" | "fish";
 
 const CONTAINERS = "mydocker ps -a --format '{{.Names}}' 2>/dev/null";
+const VOLUMES = "mydocker volume ls -q 2>/dev/null";
 const IMAGES = "mydocker images --format '{{.Repository}}' 2>/dev/null";
 
 /** The script by which a shell completes commands, their flags, and names of containers and images. */
 export function completionScript(shell: Shell, all: readonly Command[]): string {
   // `image prune` and the like are completed as words of their group
   const commands = all.filter(({ name }) => !name.includes(" "));
-  if (shell === "fish") return fish(commands);
-  const script = bash(commands);
+  if (shell === "fish") return fish(commands, all);
+  const script = bash(commands, all);
   // zsh runs bash's completions itself
   return shell === "bash"
     ? script
@@ -29,11 +30,31 @@ function wordsOf(command: Command, names: readonly string[]): string {
   return command.completes === "commands" ? names.join(" ") : "";
 }
 
-function bash(commands: readonly Command[]): string {
-  const names = [...commands.map((command) => command.name), ...Object.keys(GROUPS)];
-  const groups = Object.entries(GROUPS).map(
-    ([name, group]) => `    ${name}) words="${Object.keys(group).join(" ")}" ;;`,
+/** The words of a group behind which names of volumes follow. */
+function wordsBeforeVolumes(group: string, all: readonly Command[]): string[] {
+  const takesVolumes = (command = ""): boolean =>
+    all.some(({ name, completes }) => name === command && completes === "volumes");
+  return Object.entries(GROUPS[group] ?? {}).flatMap(([word, [command]]) =>
+    takesVolumes(command) ? [word] : [],
   );
+}
+
+function groupCase(name: string, group: object, all: readonly Command[]): string {
+  const words = `    ${name}) words="${Object.keys(group).join(" ")}"`;
+  const before = wordsBeforeVolumes(name, all);
+  if (before.length === 0) return `${words} ;;`;
+  return `${words}
+      if [ "$COMP_CWORD" -gt $((at + 1)) ]; then
+        case "\${COMP_WORDS[at + 1]}" in
+          ${before.join(" | ")}) words="$(${VOLUMES})" ;;
+        esac
+      fi
+      ;;`;
+}
+
+function bash(commands: readonly Command[], all: readonly Command[]): string {
+  const names = [...commands.map((command) => command.name), ...Object.keys(GROUPS)];
+  const groups = Object.entries(GROUPS).map(([name, group]) => groupCase(name, group, all));
   const cases = commands.map(
     (command) =>
       `    ${command.name}) flags="${longFlags(command).join(" ")}"; words="${wordsOf(command, names)}" ;;`,
@@ -66,7 +87,7 @@ complete -o default -F _mydocker mydocker ./mydocker
 `;
 }
 
-function fish(commands: readonly Command[]): string {
+function fish(commands: readonly Command[], all: readonly Command[]): string {
   const lines = ["# fish completion for mydocker; made by 'mydocker completion fish'"];
   const quote = (text: string): string => `'${text.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
   for (const command of commands) {
@@ -87,6 +108,11 @@ function fish(commands: readonly Command[]): string {
     lines.push(`complete -c mydocker -f -n __fish_use_subcommand -a ${name}`);
     const words = Object.keys(group).join(" ");
     lines.push(`complete -c mydocker -n '__fish_seen_subcommand_from ${name}' -f -a "${words}"`);
+    const before = wordsBeforeVolumes(name, all).join(" ");
+    if (before !== "") {
+      const when = `__fish_seen_subcommand_from ${name}; and __fish_seen_subcommand_from ${before}`;
+      lines.push(`complete -c mydocker -n '${when}' -f -a "(${VOLUMES})"`);
+    }
   }
   return `${lines.join("\n")}\n`;
 }

@@ -25,6 +25,7 @@ const HEADERS: Record<string, string> = {
   Size: "SIZE",
   Labels: "LABELS",
   Mounts: "MOUNTS",
+  LocalVolumes: "LOCAL VOLUMES",
   Networks: "NETWORKS",
 };
 
@@ -69,9 +70,11 @@ function fieldsOf(paths: Paths, state: State, whole: boolean): Record<string, un
         .join(",");
     },
     get Mounts(): string {
-      return record()
-        .volumes.map(({ source }) => source)
-        .join(",");
+      const names = record().volumes.map(({ name, source }) => name ?? source);
+      return names.map((name) => (whole ? name : shorten(name, 15))).join(",");
+    },
+    get LocalVolumes(): string {
+      return String(record().volumes.filter(({ name }) => name !== undefined).length);
     },
     get Networks(): string {
       const { endpoints = [], network } = record();

@@ -1,5 +1,5 @@
 import type { CreateOptions } from "../container/create.ts";
-import type { Limits, Volume } from "../container/record.ts";
+import type { Limits } from "../container/record.ts";
 import { parseSignal } from "../linux/signals.ts";
 import type { Flag, Parsed } from "./command.ts";
 import { deviceFlags, parseDevice, parseDeviceRule } from "./devices.ts";
@@ -8,6 +8,7 @@ import { readEnvironment } from "./environment.ts";
 import { UsageError } from "./errors.ts";
 import { splitLabel } from "./labels.ts";
 import { limitFlags, readLimits } from "./limits.ts";
+import { asksForMounts, mountFlags } from "./mount-flags.ts";
 import { namesFlags, readNames } from "./names-flags.ts";
 import { checkSysctls, namespaceFlags, readNamespaces } from "./namespace-flags.ts";
 import { addressFlags, readNetworksOf } from "./network-flags.ts";
@@ -15,7 +16,6 @@ import { parseExpose, parsePublish } from "./ports.ts";
 import { readSecurity, securityFlags } from "./security-flags.ts";
 import { parseUlimits } from "./ulimits.ts";
 import { parseSize } from "./units.ts";
-import { parseVolume } from "./volume.ts";
 import { tellWarning } from "./warning.ts";
 
 /** What a container is to be: the flags that run and create share. */
@@ -32,13 +32,7 @@ export const creationFlags: readonly Flag[] = [
     help: "Set a variable (KEY alone: the caller's value)",
   },
   { name: "env-file", kind: "list", value: "FILE", help: "Read variables from a file" },
-  {
-    name: "volume",
-    short: "v",
-    kind: "list",
-    value: "HOST:CTR[:ro]",
-    help: "Bind a folder or file of the host",
-  },
+  ...mountFlags,
   ...limitFlags,
   { name: "cgroup-parent", kind: "string", value: "PATH", help: "The cgroup that its own is made in" },
   ...deviceFlags,
@@ -97,8 +91,13 @@ export const creationFlags: readonly Flag[] = [
   { name: "rootfs", kind: "bool", help: "IMAGE is a folder of the host, which stays unchanged" },
 ];
 
-/** The container that was asked for, each flag checked. Throws UsageError. */
-export function readCreation(input: Parsed): CreateOptions {
+/** The container that was asked for, each flag checked. What reads mounts is loaded where there are any. Throws UsageError. */
+export async function readCreation(input: Parsed): Promise<CreateOptions> {
+  const options = readFlags(input);
+  return asksForMounts(input) ? { ...options, ...(await import("./mounts.ts")).readMounts(input) } : options;
+}
+
+function readFlags(input: Parsed): CreateOptions {
   const [image = "", ...args] = input.args;
   const rootfs = input.bool("rootfs");
   const workdir = input.text("workdir");
@@ -127,7 +126,8 @@ export function readCreation(input: Parsed): CreateOptions {
     warn: tellWarning,
     args,
     env: readEnvironment(input),
-    volumes: readVolumes(input.list("volume")),
+    volumes: [],
+    ...(input.bool("read-only") && { readOnly: true }),
     limits: { ...readLimits(input), ...readHostThings(input) },
     ...readSecurity(input),
     ...namespaces,
@@ -174,16 +174,6 @@ function readWish(input: Parsed): CreateOptions["wish"] {
     progress: async () => (await import("./progress.ts")).openProgress({ fd: 2, quiet, kind: "pull" }),
     interruptible: async (work) => (await import("./interrupt.ts")).interruptible(work),
   };
-}
-
-function readVolumes(texts: readonly string[]): Volume[] {
-  const volumes = texts.map((text) => parseVolume(text, process.cwd()));
-  const taken = new Set<string>();
-  for (const { destination } of volumes) {
-    if (taken.has(destination)) throw new UsageError(`Duplicate mount point: ${destination}: give it once`);
-    taken.add(destination);
-  }
-  return volumes;
 }
 
 /** Devices and limits of processes, where any are asked for. */

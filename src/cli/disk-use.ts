@@ -7,8 +7,8 @@ import { humanDuration, humanSize } from "./units.ts";
 /** Docker's columns are at least so wide. */
 const WIDTH = 10;
 
-/** `system df -v`: each image and each container. */
-export function renderDiskUse({ eachImage, eachContainer }: DiskUse): string {
+/** `system df -v`: each image, each container and each volume. */
+export function renderDiskUse({ eachImage, eachContainer, eachVolume }: DiskUse): string {
   const images = eachImage.flatMap(({ image, shared, unique, containers }) =>
     namesOf(image).map((name) => {
       const {
@@ -31,10 +31,13 @@ export function renderDiskUse({ eachImage, eachContainer }: DiskUse): string {
     statusOf(state),
     record.name,
   ]);
+  const volumes = eachVolume.map(({ name, links, size }) => [name, String(links), humanSize(size)]);
   const heads = {
     images: "REPOSITORY|TAG|IMAGE ID|CREATED|SIZE|SHARED SIZE|UNIQUE SIZE|CONTAINERS",
     containers: "CONTAINER ID|IMAGE|COMMAND|SIZE|CREATED|STATUS|NAMES",
+    volumes: "VOLUME NAME|LINKS|SIZE",
   };
   return `Images space usage:\n\n${renderTable(heads.images.split("|"), images, WIDTH)}
-Containers space usage:\n\n${renderTable(heads.containers.split("|"), containers, WIDTH)}`;
+Containers space usage:\n\n${renderTable(heads.containers.split("|"), containers, WIDTH)}
+Local Volumes space usage:\n\n${renderTable(heads.volumes.split("|"), volumes, WIDTH)}`;
 }

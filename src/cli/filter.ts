@@ -77,7 +77,9 @@ function testFor(paths: Paths, key: string, value: string): Test {
       return (state) => hasLabel(record(state).labels, value);
     case "volume":
       return (state) =>
-        record(state).volumes.some((one) => one.source === value || one.destination === value);
+        record(state).volumes.some(
+          (one) => one.name === value || one.source === value || one.destination === value,
+        );
     case "network":
       return (state) => {
         const { endpoints = [], network } = record(state);

@@ -28,6 +28,12 @@ export const GROUPS: Readonly<Record<string, Group>> = {
       ]),
     ),
   },
+  volume: {
+    ...{ list: ["volume ls"], remove: ["volume rm"] },
+    ...Object.fromEntries(
+      ["create", "ls", "inspect", "rm", "prune"].map((name) => [name, [`volume ${name}`]]),
+    ),
+  },
   system: { df: ["system df"], ...same("info events") },
 };
 

@@ -30,7 +30,7 @@ export async function allCommands(): Promise<Command[]> {
   return [...Object.values(HOT), ...COLD_COMMANDS.filter((command) => !command.name.startsWith("_"))];
 }
 
-const IN_GROUPS = new Set(["image", "container", "network", "system"]);
+const IN_GROUPS = new Set(["image", "container", "network", "volume", "system"]);
 
 /** The command that is meant: where a group is named (`image ls`) the one in it. */
 export async function findCommand(

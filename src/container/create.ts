@@ -4,7 +4,6 @@ import { EngineError, undone } from "../linux/errors.ts";
 import {
   close,
   lock,
-  mkdirAll,
   mkdirIfMissing,
   O,
   open,
@@ -18,12 +17,14 @@ import type { NetworkWish, PortWish } from "../network/wish.ts";
 import { withShim } from "../runtime/shim.ts";
 import type { Resources } from "../runtime/spec.ts";
 import { MESSAGE } from "../runtime/wire.ts";
+import { makeBindSources } from "./bind-sources.ts";
+import type * as CreateVolumes from "./create-volumes.ts";
 import type { DnsWish, ExtraHost } from "./dns-wish.ts";
 import { writeProvided } from "./etc.ts";
 import { refreshPeers } from "./hosts.ts";
-import type * as ImageVolumes from "./image-volumes.ts";
 import { layersInUse, sweepLayers } from "./images.ts";
 import { recordEvents } from "./journal.ts";
+import type { MountWish } from "./mount-wish.ts";
 import { hostnameOf } from "./network-choice.ts";
 import { makeRecord, type Source } from "./new-record.ts";
 import { makeOverlay, openMerged } from "./overlay.ts";
@@ -67,6 +68,10 @@ export interface CreateOptions {
   /** `K=V`, or `K` to take K out. */
   readonly env: readonly string[];
   readonly volumes: readonly Volume[];
+  /** What there is besides, and how it was written. */
+  readonly mounts?: MountWish;
+  /** The root file system. */
+  readonly readOnly?: true;
   readonly limits: Limits;
   readonly security?: Security;
   /** `unconfined`, `default`, or a profile in Docker's JSON format; undefined is `default`. */
@@ -149,17 +154,14 @@ async function filterOf({ security, seccomp = "default" }: CreateOptions): Promi
 }
 
 /** Does `use` with what the container is made from, unpacked and kept from being removed meanwhile. */
-async function withSource<T>(
-  paths: Paths,
-  { name, image, rootfs, wish, warn }: CreateOptions,
-  use: (source: Source) => T,
-): Promise<T> {
+async function withSource<T>(paths: Paths, options: CreateOptions, use: (source: Source) => T): Promise<T> {
+  const { name, image, rootfs, wish, warn } = options;
   if (name !== undefined && !NAME.test(name))
     throw new EngineError(`invalid container name (${name}): only [a-zA-Z0-9][a-zA-Z0-9_.-]+ are allowed`);
   if (!exists(paths.containers) || !exists(paths.run)) paths.make();
   const obtain = (): Promise<void> => obtainAndSweep(paths, image, wish);
   if (!rootfs && (wish.pull === "always" || wish.platform !== undefined)) await obtain();
-  let volumes: typeof ImageVolumes | undefined;
+  let volumes: typeof CreateVolumes | undefined;
   for (;;) {
     const done = withImagesShared(paths.run, () => {
       const source = rootfs ? folderSource(image) : findImage(paths.root, image);
@@ -168,17 +170,20 @@ async function withSource<T>(
         warn(
           `The requested image's platform (${source.foreign}) does not match the detected host platform and no specific platform was requested`,
         );
-      if (!declaresVolumes(source.config)) return { result: use(source) };
+      if (!wantsVolumes(options, source.config)) return { result: use(source) };
       return volumes ? { result: use({ ...source, volumes }) } : "volumes";
     });
-    if (done === "volumes") volumes = await import("./image-volumes.ts");
+    if (done === "volumes") volumes = await import("./create-volumes.ts");
     else if (done) return done.result;
     else await obtain();
   }
 }
 
-function declaresVolumes({ Volumes }: ImageConfig): boolean {
-  return Volumes !== undefined && Volumes !== null && Object.keys(Volumes).length > 0;
+/** Whether there are volumes among the mounts, be it by the image, or maybe by another container. */
+function wantsVolumes({ volumes, mounts }: CreateOptions, { Volumes }: ImageConfig): boolean {
+  const declared = Volumes !== undefined && Volumes !== null && Object.keys(Volumes).length > 0;
+  const without = (mounts?.from.length ?? 0) + (mounts?.asked.anonymous?.length ?? 0);
+  return declared || without > 0 || volumes.some(({ name }) => name !== undefined);
 }
 
 /** Unpacks the image, or pulls it; where it came in place of an older one, that one's layer may be of no use any more. */
@@ -202,21 +207,24 @@ function create<T>(
   finish: (record: ContainerRecord, folderLock: number) => T,
 ): T {
   const { id, folderLock } = claimFolder(paths);
+  let release: (() => void) | undefined;
   try {
     const record = makeRecord(paths, id, options, source);
     takeName(paths, record.name, id);
     if (record.cgroupParent !== undefined) writeFile(paths.cgroupParent(id), record.cgroupParent);
-    for (const volume of options.volumes) mkdirIfNothing(volume.source);
+    if (record.volumes.length > 0) makeBindSources(record.volumes);
     makeOverlay(paths, id, record.layers, record.idmap);
-    source.volumes?.fillVolumes(paths, id, record);
+    release = source.volumes?.holdVolumes(paths, record);
     return finish(record, folderLock);
   } catch (error) {
+    release?.();
     throw undone(error, () => {
       // nobody was told of it: nobody is to be told that it is gone
       unlinkIfAny(paths.record(id));
       dispose(paths, id);
     });
   } finally {
+    release?.();
     close(folderLock);
   }
 }
@@ -246,11 +254,6 @@ function lockFolder(paths: Paths, id: string): number | undefined {
 /** Ten decimal digits, not beginning with 0. It need not be a secret: the folder of that name decides if it is new. */
 function newId(): string {
   return String(1e9 + Math.floor(Math.random() * 9e9));
-}
-
-/** Docker makes the host's folder of a volume where there is nothing. */
-function mkdirIfNothing(source: string): void {
-  if (!exists(source)) mkdirAll(source, 0o755);
 }
 
 /** How long somebody who is removing a container, which nobody sees any more, may take to free its name, in ms. */

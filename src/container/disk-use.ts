@@ -5,11 +5,14 @@ import { contentSize } from "../image/tree-size.ts";
 import { blobSizes, freedBlobs, freedLayers, layerSizes } from "../image/usage.ts";
 import { isErrno } from "../linux/errno.ts";
 import { close, O, open } from "../linux/file.ts";
+import { listVolumes } from "../volume/record.ts";
 import { layersInUse } from "./images.ts";
 import { isUp } from "./liveness.ts";
 import type { Paths } from "./paths.ts";
 import type { ContainerRecord, State } from "./record.ts";
 import { listAll, recordIfAny } from "./store.ts";
+import { volumeSize } from "./volume-size.ts";
+import { volumePaths, volumesInUse } from "./volumes.ts";
 
 /** A row of `system df`; sizes in bytes. */
 export interface Use {
@@ -32,17 +35,26 @@ export interface ContainerSize {
   readonly size: number;
 }
 
+export interface VolumeSize {
+  readonly name: string;
+  /** How many containers have it. */
+  readonly links: number;
+  readonly size: number;
+}
+
 /** What takes how much room. */
 export interface DiskUse {
   readonly images: Use;
   readonly containers: Use;
+  readonly volumes: Use;
   /** What is kept as it was brought, to be pushed or saved. */
   readonly blobs: Use;
   readonly eachImage: readonly ImageSize[];
   readonly eachContainer: readonly ContainerSize[];
+  readonly eachVolume: readonly VolumeSize[];
 }
 
-/** Looks at all images and the own layers of all containers. */
+/** Looks at all images, the own layers of all containers, and all volumes. */
 export function diskUse(paths: Paths): DiskUse {
   const containers = listAll(paths).flatMap(({ state }) => sizeOf(paths, state) ?? []);
   const images = listImages(paths.root).filter(({ entry }) => entry !== undefined);
@@ -52,6 +64,7 @@ export function diskUse(paths: Paths): DiskUse {
   const unused = images.filter((image) => !used.includes(image));
   const stopped = containers.filter(({ state }) => !isUp(state));
   const blobs = blobSizes(paths.root);
+  const volumes = volumeSizes(paths);
   return {
     images: {
       total: images.length,
@@ -64,6 +77,12 @@ export function diskUse(paths: Paths): DiskUse {
       active: containers.length - stopped.length,
       size: sum(containers.map(({ size }) => size)),
       reclaimable: sum(stopped.map(({ size }) => size)),
+    },
+    volumes: {
+      total: volumes.length,
+      active: volumes.filter(({ links }) => links > 0).length,
+      size: sum(volumes.map(({ size }) => size)),
+      reclaimable: sum(volumes.filter(({ links }) => links === 0).map(({ size }) => size)),
     },
     blobs: {
       total: blobs.size,
@@ -82,7 +101,17 @@ export function diskUse(paths: Paths): DiskUse {
       };
     }),
     eachContainer: containers,
+    eachVolume: volumes,
   };
+}
+
+function volumeSizes(paths: Paths): VolumeSize[] {
+  const used = volumesInUse(paths);
+  return listVolumes(volumePaths(paths)).map(({ name }) => ({
+    name,
+    links: used.get(name)?.length ?? 0,
+    size: volumeSize(paths, name),
+  }));
 }
 
 function entriesOf(images: readonly ListedImage[]): Map<string, ImageEntry> {

@@ -3,11 +3,12 @@ import { isFrozen } from "../runtime/cgroup/control.ts";
 import { deviceLineV1 } from "../runtime/cgroup/devices.ts";
 import { hasKilledForMemory } from "../runtime/cgroup/oom.ts";
 import { groupOf } from "./group.ts";
+import { inspectMounts, inspectMountWishes } from "./inspect-mounts.ts";
 import { exposedPorts, inspectBindings, inspectNetworks } from "./inspect-network.ts";
 import { isUp, statusOf } from "./liveness.ts";
 import { NIL_LIST, NIL_MAP, withHidden } from "./nil.ts";
 import type { Paths } from "./paths.ts";
-import type { Container, ContainerRecord, DeviceRate, State, Volume } from "./record.ts";
+import type { Container, ContainerRecord, DeviceRate, State } from "./record.ts";
 import { DEFAULT_SHM } from "./spec.ts";
 
 const NEVER = "0001-01-01T00:00:00Z";
@@ -42,15 +43,7 @@ export function inspectContainer(paths: Paths, { record, spec }: Container, stat
         WorkDir: paths.work(record.id),
       },
     },
-    Mounts: record.volumes.map((volume) => ({
-      Type: volume.anonymous ? "volume" : "bind",
-      ...(volume.anonymous && { Name: nameOfVolume(record, volume), Driver: "local" }),
-      Source: volume.source,
-      Destination: volume.destination,
-      Mode: volume.readOnly ? "ro" : "",
-      RW: !volume.readOnly,
-      Propagation: volume.propagation ?? "rprivate",
-    })),
+    Mounts: inspectMounts(record),
     Config: withHidden(
       {
         Hostname: spec.hostname,
@@ -76,11 +69,6 @@ export function inspectContainer(paths: Paths, { record, spec }: Container, stat
     NetworkSettings: inspectNetworks(paths, record),
   };
   return withHidden(shown, { ID: record.id });
-}
-
-/** A volume that the image declares has no name of its own: it is one of its container's. */
-function nameOfVolume({ id }: ContainerRecord, { source }: Volume): string {
-  return `${id}-${source.slice(source.lastIndexOf("/") + 1)}`;
 }
 
 /** Of a container that runs the kernel is asked, who knows best. */
@@ -109,10 +97,8 @@ function inspectRates(rates: readonly DeviceRate[] | undefined): object | null {
 
 function inspectHostConfig(record: ContainerRecord, spec: Container["spec"]): object {
   const { limits } = record;
-  return {
-    Binds: record.volumes
-      .filter(({ anonymous }) => !anonymous)
-      .map((volume) => `${volume.source}:${volume.destination}${volume.readOnly ? ":ro" : ""}`),
+  const config = {
+    ...inspectMountWishes(record),
     NetworkMode: record.network,
     CgroupParent: record.cgroupParent ?? "",
     AutoRemove: record.autoRemove,
@@ -164,7 +150,6 @@ function inspectHostConfig(record: ContainerRecord, spec: Container["spec"]): ob
     SecurityOpt: record.security?.options ?? null,
     MaskedPaths: spec.linux.maskedPaths,
     ReadonlyPaths: spec.linux.readonlyPaths,
-    ReadonlyRootfs: false,
     PortBindings: inspectBindings(record),
     PublishAllPorts: record.publishAll ?? false,
     Dns: record.dns?.servers ?? [],
@@ -173,4 +158,5 @@ function inspectHostConfig(record: ContainerRecord, spec: Container["spec"]): ob
     ExtraHosts: record.extraHosts?.map(({ host, address }) => `${host}:${address}`) ?? null,
     RestartPolicy: { Name: "no", MaximumRetryCount: 0 },
   };
+  return withHidden(config, { Mounts: NIL_LIST, Tmpfs: NIL_MAP });
 }

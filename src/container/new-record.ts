@@ -1,8 +1,8 @@
 import type { Image, ImageConfig } from "../image/store.ts";
 import { EngineError } from "../linux/errors.ts";
 import type { CreateOptions } from "./create.ts";
+import type * as CreateVolumes from "./create-volumes.ts";
 import { claimIds } from "./idmap.ts";
-import type * as ImageVolumes from "./image-volumes.ts";
 import { networkOf, sharedIds } from "./network-choice.ts";
 import type { Paths } from "./paths.ts";
 import type { ContainerRecord, Declared } from "./record.ts";
@@ -10,8 +10,8 @@ import { DEFAULT_PIDS } from "./resources.ts";
 
 /** Where a container's lower layers come from, and what its image says of its process. */
 export interface Source extends Pick<Image, "id" | "layers" | "config" | "foreign"> {
-  /** What makes the volumes that the image declares; not loaded for one that declares none. */
-  readonly volumes?: typeof ImageVolumes;
+  /** What makes volumes; not loaded where none are wanted. */
+  readonly volumes?: typeof CreateVolumes;
 }
 
 /** What is written down of a new container. Throws EngineError where there is nothing to run. */
@@ -35,12 +35,17 @@ export function makeRecord(
     created: new Date().toISOString(),
     image: options.rootfs ? "" : options.image,
     imageId: source.id,
-    ...declaredBy(config),
+    ...declaredBy(config, options.mounts?.asked.anonymous),
     layers: source.layers,
     entrypoint,
     command,
     user: options.user ?? config.User ?? "",
-    volumes: source.volumes?.withDeclared(paths, id, options.volumes, config) ?? options.volumes,
+    ...(source.volumes?.resolveVolumes(paths, options, config) ?? {
+      volumes: options.volumes,
+      ...(options.mounts && { tmpfs: options.mounts.tmpfs }),
+    }),
+    ...(options.mounts && { mounts: options.mounts.asked }),
+    ...(options.readOnly && { readOnly: true }),
     limits: { pids: DEFAULT_PIDS, ...options.limits },
     ...(options.security && { security: options.security }),
     ...(options.namespaces && { namespaces: sharedIds(paths, options.namespaces) }),
@@ -60,8 +65,11 @@ export function makeRecord(
 }
 
 /** Only the fields that are there: most images have none of them, and the record is read often. */
-function declaredBy(config: ImageConfig): { readonly declared?: Declared } {
-  const { ExposedPorts, Volumes, Healthcheck, Shell, OnBuild } = config;
+function declaredBy(config: ImageConfig, places: readonly string[] = []): { readonly declared?: Declared } {
+  const { ExposedPorts, Healthcheck, Shell, OnBuild } = config;
+  // as Docker: a place that was given for a volume is as good as declared
+  const given = Object.fromEntries(places.map((place) => [place, {}]));
+  const Volumes = places.length > 0 ? { ...config.Volumes, ...given } : config.Volumes;
   if (!(ExposedPorts || Volumes || Healthcheck || Shell || OnBuild)) return {};
   return {
     declared: {

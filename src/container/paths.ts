@@ -45,9 +45,9 @@ export class Paths {
   mapped(id: string): string {
     return `${this.overlay(id)}/mapped`;
   }
-  /** Where the volumes lie that its image declares. */
-  volumes(id: string): string {
-    return `${this.container(id)}/volumes`;
+  /** The names of its volumes that nobody has named, while they are to go with it. */
+  anonymous(id: string): string {
+    return `${this.container(id)}/anonymous`;
   }
   /** Tells its monitor that there is more to give back than it can (csrc/monitor.c). */
   unsettled(id: string): string {

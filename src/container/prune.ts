@@ -24,7 +24,7 @@ export async function pruneContainers(
     if (broken !== undefined || isUp(state) || !record || !fits(record)) continue;
     const size = sizeOf(paths, state)?.size ?? 0;
     try {
-      if (!dryRun) await removeContainer(paths, state.id, false);
+      if (!dryRun) await removeContainer(paths, state.id, { force: false, volumes: false });
     } catch (error) {
       // started, or removed by somebody else, meanwhile
       if (error instanceof NoSuchContainer || recordIfAny(paths, state.id)) continue;

@@ -7,17 +7,32 @@ import { RLIM_INFINITY, type UlimitName } from "../runtime/rlimits.ts";
 import type { DeviceRule, Spec } from "../runtime/spec.ts";
 import type { DnsWish, ExtraHost } from "./dns-wish.ts";
 import type { IdMap } from "./idmap.ts";
+import type { AskedMounts, Tmpfs } from "./mount-wish.ts";
 import type { Paths } from "./paths.ts";
 import type { Security } from "./security.ts";
 
-/** A bind mount as the user asked for it. */
+/** A folder or file of the host's, or a volume, and its place in a container. */
 export interface Volume {
   readonly source: string;
   readonly destination: string;
   readonly readOnly: boolean;
   readonly propagation?: string;
-  /** Declared by the image, and the container's own. */
+  /** The volume's name; empty while it is still to get one. */
+  readonly name?: string;
+  /** Nobody has named it: it goes with its container where that is asked for. (Of older records: a folder of the container's.) */
   readonly anonymous?: true;
+  /** The part of the volume that is meant; resolved inside it when it is mounted. */
+  readonly subpath?: string;
+  /** It stays empty. */
+  readonly noCopy?: true;
+  /** Of a volume that is made. */
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Of --mount: the host's folder is not made. */
+  readonly mustExist?: true;
+  /** What is mounted below it: left out, or writable though it is not; undefined is like it. */
+  readonly below?: "none" | "writable";
+  /** The options as they were written. */
+  readonly mode?: string;
 }
 
 /** The limits of a container, in bytes, billionths of a CPU and plain numbers; undefined is not set. */
@@ -107,6 +122,11 @@ export interface ContainerRecord {
   readonly command: readonly string[];
   readonly user: string;
   readonly volumes: readonly Volume[];
+  readonly tmpfs?: readonly Tmpfs[];
+  /** How the mounts were asked for, where there is more to them than can be seen from them. */
+  readonly mounts?: AskedMounts;
+  /** Its root file system. */
+  readonly readOnly?: true;
   readonly limits: Limits;
   readonly security?: Security;
   readonly namespaces?: NamespaceModes;

@@ -2,6 +2,7 @@ import { SysError } from "../linux/errno.ts";
 import { EngineError } from "../linux/errors.ts";
 import { close, readlinkIfAny, unlinkIfAny } from "../linux/file.ts";
 import { listFolder, removeTree } from "../linux/folder.ts";
+import { exists } from "../linux/stat.ts";
 import { killGroup } from "../runtime/cgroup/control.ts";
 import { MESSAGE } from "../runtime/wire.ts";
 import type { AttachEnd } from "./attach.ts";
@@ -24,18 +25,22 @@ import {
   tryLock,
   waitForLock,
 } from "./store.ts";
+import { anonymousOf, keepVolumes, ownVolumes, removeIfUnused } from "./volumes.ts";
 
 /**
  * Removes all that belongs to a container; the caller holds its lock. The record goes first: from then on it is no
  * container but garbage, which can be removed again from the start by anyone who gets the lock. The name goes last.
  * `patience` is how long, in seconds, what was left running in its group may take to die.
  */
-export function dispose(paths: Paths, id: string, patience?: number): void {
+export function dispose(paths: Paths, id: string, patience?: number, volumes = false): void {
   const names = namesOf(paths, id);
   const record = recordIfAny(paths, id);
+  // one that goes with its program, or was never finished, takes its own volumes along
+  if (!volumes && !record?.autoRemove && exists(paths.record(id))) keepVolumes(paths, id);
   if (unlinkIfAny(paths.record(id)) && record) recordEvents(paths, record, ["destroy"]);
   clearRemains(paths, id, undefined, patience, record === undefined);
   removeLayer(paths, id);
+  removeIfUnused(paths, ownVolumes(paths, id));
   for (const name of names) {
     removeTree(paths.runFolder(name));
     unlinkIfAny(paths.name(name));
@@ -51,14 +56,21 @@ function namesOf(paths: Paths, id: string): string[] {
   return candidates.filter((name) => readlinkIfAny(paths.name(name)) === id);
 }
 
-/** Removes a container by id, name or prefix: a stopped one, or with `force` a running one after killing it. */
-export async function removeContainer(paths: Paths, reference: string, force: boolean): Promise<void> {
+/**
+ * Removes a container by id, name or prefix: a stopped one, or with `force` a running one after killing it; with `volumes`
+ * also those that nobody has named and nobody else has.
+ */
+export async function removeContainer(
+  paths: Paths,
+  reference: string,
+  { force, volumes }: { readonly force: boolean; readonly volumes: boolean },
+): Promise<void> {
   const id = findId(paths, reference);
   if (!force) refuseRunning(paths, id);
   try {
     const lock = tryLock(paths, id) ?? (await lockForRemoval(paths, id, force));
     try {
-      dispose(paths, id);
+      dispose(paths, id, undefined, volumes);
     } finally {
       close(lock);
     }
@@ -83,6 +95,8 @@ export async function settleEnd(paths: Paths, { container, shim }: Running, end:
     removeTree(paths.runFolder(name));
     unlinkIfAny(paths.name(name));
   }
+  // who waits for the end expects them gone
+  removeIfUnused(paths, anonymousOf(container.record));
   shim.tell(shim.control, MESSAGE.done);
 }
 

@@ -1,9 +1,12 @@
 import { EngineError, undone } from "../linux/errors.ts";
-import { close, mkdirAll, unlinkIfAny, writeFile } from "../linux/file.ts";
+import { close, unlinkIfAny, writeFile } from "../linux/file.ts";
 import { exists } from "../linux/stat.ts";
 import type { Warn } from "../network/record.ts";
 import { withShim } from "../runtime/shim.ts";
 import { MESSAGE } from "../runtime/wire.ts";
+import { settleVolume } from "../volume/make.ts";
+import { VolumePaths } from "../volume/record.ts";
+import { makeBindSources } from "./bind-sources.ts";
 import { devicesFor } from "./devices.ts";
 import { writeProvided } from "./etc.ts";
 import { refreshPeers } from "./hosts.ts";
@@ -18,6 +21,7 @@ import { resourcesOf } from "./resources.ts";
 import { type Running, type StartOptions, startContainer } from "./start.ts";
 import { stopAndHold } from "./stop.ts";
 import { findId, isStarted, readContainer, readRecord, readState, waitForLock } from "./store.ts";
+import { anonymousOf } from "./volumes.ts";
 
 /** Which of the client's streams become the program's. */
 export interface Streams {
@@ -117,7 +121,12 @@ function startAgain(
   const { record, spec } = container;
   clearRemains(paths, record.id, record.name);
   forgetVolatile(paths, record.id);
-  for (const { source } of record.volumes) if (!exists(source)) mkdirAll(source, 0o755);
+  if (record.volumes.length > 0) makeBindSources(record.volumes);
+  for (const { name } of record.volumes)
+    if (name !== undefined && !settleVolume(new VolumePaths(paths.root), name))
+      throw new EngineError(`cannot start container ${record.name}: its volume ${name} is gone`, 1);
+  // they go with it, whatever it has of networks
+  if (record.autoRemove && anonymousOf(record).length > 0) writeFile(paths.unsettled(record.id), "");
   const running = startContainer(paths, {
     shim,
     record,

@@ -4,6 +4,7 @@ import type { Mount, Namespace, NamespaceType, Process, Resources, Spec } from "
 import { devicesFor } from "./devices.ts";
 import { PROVIDED } from "./etc.ts";
 import { MASKED, READONLY, throttleFolders } from "./masked.ts";
+import { placesOf, userMounts } from "./mounts.ts";
 import { namesOwner, sharedWith } from "./network.ts";
 import type { Paths } from "./paths.ts";
 import type { ContainerRecord } from "./record.ts";
@@ -118,7 +119,7 @@ export function makeSpec(
   return {
     ociVersion: "1.2.0",
     process,
-    root: { path: paths.merged(record.id), readonly: false },
+    root: { path: paths.merged(record.id), readonly: record.readOnly ?? false },
     hostname,
     mounts: allMounts(paths, record),
     linux: {
@@ -137,9 +138,20 @@ export function makeSpec(
 
 /** The system's, then the user's (which take the place of the system's), then the provided files on top of both. */
 function allMounts(paths: Paths, record: ContainerRecord): Mount[] {
-  const taken = new Set(record.volumes.map((volume) => volume.destination));
+  const taken = placesOf(record);
   const system = systemMounts(record).filter((mount) => !taken.has(mount.destination));
-  return [...system, ...volumeMounts(record), ...providedMounts(paths, record)];
+  return [
+    ...(record.readOnly ? system.map(readOnlyToo) : system),
+    ...userMounts(record),
+    ...providedMounts(paths, record, taken),
+  ];
+}
+
+/** As Docker: those stay writable without which programs do not run. */
+function readOnlyToo(mount: Mount): Mount {
+  const { destination, options = [] } = mount;
+  if (/^\/(proc|dev)(\/|$)/.test(destination) || options.includes("ro")) return mount;
+  return { ...mount, options: [...options.filter((option) => option !== "rw"), "ro"] };
 }
 
 function systemMounts({ shmSize = DEFAULT_SHM, security, namespaces }: ContainerRecord): Mount[] {
@@ -172,28 +184,15 @@ function sharedMemory(ipc: string | undefined, own: Mount): Mount[] {
   return ipc?.startsWith("container:") ? [{ destination, type: "shared-memory" }] : [own];
 }
 
-function providedMounts(paths: Paths, record: ContainerRecord): Mount[] {
+function providedMounts(paths: Paths, record: ContainerRecord, taken: ReadonlySet<string>): Mount[] {
   // as with Docker: who shares a network shares its names
   const folder = paths.container(namesOwner(paths, record));
   return Object.entries(PROVIDED)
-    .filter(([, destination]) => !record.volumes.some((volume) => volume.destination === destination))
+    .filter(([, destination]) => !taken.has(destination))
     .map(([name, destination]) => ({
       destination,
       type: "bind",
       source: `${folder}/${name}`,
-      options: ["rbind", "rprivate"],
+      options: ["rbind", "rprivate", ...(record.readOnly ? ["ro"] : [])],
     }));
-}
-
-function volumeMounts(record: ContainerRecord): Mount[] {
-  // parents before children, whatever the order of the flags
-  const sorted = [...record.volumes].sort(
-    (a, b) => a.destination.split("/").length - b.destination.split("/").length,
-  );
-  return sorted.map(({ source, destination, readOnly, propagation }) => ({
-    destination,
-    type: "bind",
-    source,
-    options: ["rbind", propagation ?? "rprivate", readOnly ? "ro" : "rw"],
-  }));
 }

@@ -12,10 +12,9 @@ import { addHierarchies, type CgroupGroup, createGroup } from "../runtime/cgroup
 import { type CgroupLayout, cgroupLayout, foldersOf, placeOf } from "../runtime/cgroup/layout.ts";
 import { oomControlFile, oomFile } from "../runtime/cgroup/oom.ts";
 import { removeMade } from "../runtime/cgroup/remove.ts";
-import { enterAndBuild, namespaceFlags, processOrders } from "../runtime/launch.ts";
+import { enterAndBuild, type LaunchContext, namespaceFlags, processOrders } from "../runtime/launch.ts";
 import { setOomScore } from "../runtime/oomscore.ts";
 import type { Orders } from "../runtime/orders.ts";
-import type { RootContext } from "../runtime/root.ts";
 import { receiveMessage, ShimError, type ShimProcess } from "../runtime/shim.ts";
 import type { Namespace, Resources } from "../runtime/spec.ts";
 import { makeTerminal, type Terminal } from "../runtime/terminal.ts";
@@ -212,7 +211,7 @@ function joinedNamespaces(shared: SharedNamespaces | undefined): {
 }
 
 /** What the steps that build the root need of what has been made. */
-function contextOf(paths: Paths, record: ContainerRecord, begun: Begun): Omit<RootContext, "root"> {
+function contextOf(paths: Paths, record: ContainerRecord, begun: Begun): LaunchContext {
   const { layout, terminal, shared, group, users } = begun;
   const hostCgroups = record.namespaces?.cgroup === "host" && layout.version === 1;
   return {

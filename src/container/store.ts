@@ -252,7 +252,9 @@ export function stateOf(record: ContainerRecord): State {
       .join(" "),
     createTime: classicTime(record.created),
     status: "exited",
-    volume: record.volumes.map(({ source, destination }) => `${source}:${destination}`).join(","),
+    volume: record.volumes
+      .map(({ name, source, destination }) => `${name ?? source}:${destination}`)
+      .join(","),
     image: record.image,
     created: record.created,
     startedAt: "",

@@ -53,6 +53,16 @@ export function listFolder(path: string, dirfd = AT_FDCWD): Entry[] {
   }
 }
 
+/** Whether nothing is in an open folder. */
+export function isEmptyFolder(fd: number): boolean {
+  // room for `.`, `..` and one more: there may be a million
+  const buffer = new Uint8Array(512);
+  const got = check(syscall(SYS.getdents64, fd, buffer, buffer.length), "getdents64", `fd ${fd}`);
+  let entries = 0;
+  for (let at = 0; at < got; at += (buffer[at + 16] ?? 0) | ((buffer[at + 17] ?? 0) << 8)) entries++;
+  return entries <= 2;
+}
+
 /** How deep a folder may lie before it is moved up: descriptors are held along the way down. */
 const DEEPEST = 64;
 

@@ -134,6 +134,12 @@ export function linkName(fromFd: number, from: string, toFd: number, to: string)
   done(libc().linkat(fromFd, bytes(from), toFd, bytes(to, 1), 0), "link", to);
 }
 
+/** renameat2(2) with RENAME_NOREPLACE: EEXIST where `to` exists. */
+export function renameNewName(fromFd: number, from: string, toFd: number, to: string): void {
+  const result = syscall(SYS.renameat2, fromFd, bytes(from), toFd, bytes(to, 1), 1);
+  done(result, "rename", from);
+}
+
 /** unlinkat(2) of a file, or with `folder` of an empty folder. */
 export function unlinkName(dirfd: number, name: string, folder: boolean): void {
   done(libc().unlinkat(dirfd, bytes(name), folder ? AT_REMOVEDIR : 0), folder ? "rmdir" : "unlink", name);

@@ -16,6 +16,7 @@ import {
 import { openPidfd } from "../linux/process.ts";
 import { hasSeccomp } from "../linux/seccomp.ts";
 import { loopbackUp } from "../linux/socket.ts";
+import { cloneShared } from "./bind-source.ts";
 import { capabilityMask } from "./capabilities.ts";
 import type { Orders } from "./orders.ts";
 import { rlimitWords } from "./rlimits.ts";
@@ -68,6 +69,9 @@ export function processOrders(process: Process, seccomp = "default"): Orders {
   };
 }
 
+/** What building the root needs that is known outside of it. */
+export type LaunchContext = Omit<RootContext, "root" | "shared">;
+
 /**
  * Enters the namespaces of the parked init `pid`, builds the container's root there, pivots to it, and comes back.
  * All of it is synchronous: the calling thread is elsewhere meanwhile (setns(2), pivot_root(2)). `configure` is called in the
@@ -76,7 +80,7 @@ export function processOrders(process: Process, seccomp = "default"): Orders {
 export function enterAndBuild(
   pid: number,
   spec: Spec,
-  context: Omit<RootContext, "root">,
+  context: LaunchContext,
   configure: () => void = () => {},
 ): void {
   const init = openPidfd(pid);
@@ -87,6 +91,7 @@ export function enterAndBuild(
   const made = namespaceFlags(spec.linux.namespaces) & own;
   const wanted = spec.linux.namespaces.reduce((flags, { type }) => flags | CLONE_OF[type], 0) & own;
   const plan = planRoot(spec);
+  const trees = cloneShared(plan);
   // init's mounts were copied before the overlay was mounted, or after: it gets a copy of its own in any case
   const merged = open(spec.root.path, O.PATH | O.DIRECTORY);
   const overlay = cloneTree(merged, false);
@@ -102,7 +107,8 @@ export function enterAndBuild(
     close(place);
     const root = open(spec.root.path, O.PATH | O.DIRECTORY);
     try {
-      buildRoot(plan, { ...context, root: { fd: root, owner: spec.linux.uidMappings?.[0]?.hostID ?? 0 } });
+      const owner = spec.linux.uidMappings?.[0]?.hostID ?? 0;
+      buildRoot(plan, { ...context, root: { fd: root, owner }, shared: trees });
       fchdir(root);
       pivotToCurrent();
       umount(".", MNT_DETACH);

@@ -23,6 +23,7 @@ import {
   S_IFMT,
   type Stat,
 } from "../linux/stat.ts";
+import { openSource } from "./bind-source.ts";
 import type { CgroupLayout } from "./cgroup/layout.ts";
 import { at, atFolder, atPlain, give, ifThere, inFolderOf, openOrMake, type Root } from "./place.ts";
 import type { RootStep } from "./rootplan.ts";
@@ -35,6 +36,8 @@ export interface RootContext {
   readonly users?: number;
   /** Where the container's own proc was mounted, for moving. */
   readonly procAt: string;
+  /** What binds bind that are to have mounts in common with the host: copied there. */
+  readonly shared: ReadonlyMap<RootStep, number>;
   readonly layout: CgroupLayout;
   /** Another container's /dev/shm, as a mount that is nowhere yet. */
   readonly shm?: number;
@@ -69,12 +72,7 @@ function apply(step: RootStep, context: RootContext, masks: Masks): void {
   const { root } = context;
   switch (step.op) {
     case "filesystem":
-      return (step.type === "sysfs" ? atPlain : atFolder)(root, step.target, (fd) => {
-        mount(step.type, fdPath(fd), step.type, step.flags, ownedData(step, root));
-        // the queues are the IPC namespace's, and their folder whose thread it is that mounts them
-        if (step.type === "mqueue" && root.owner !== 0)
-          atFolder(root, step.target, (top) => chown(".", root.owner, root.owner, top));
-      });
+      return mountFilesystem(step, root);
     case "bind":
       return bind(step, context);
     case "proc":
@@ -103,16 +101,23 @@ function apply(step: RootStep, context: RootContext, masks: Masks): void {
       return bindConsole(step.path, context);
     case "folder":
       return close(openOrMake(root, step.path, "folder"));
+    case "seal":
+      return setMountAttributes(root.fd, MOUNT_ATTR.RDONLY, 0, false);
     case "mask":
       return masks.hide(step.path);
     case "readonly":
-      return ifThere(root, step.path, (fd) => rebind(fd, fd, MOUNT_ATTR.RDONLY, 0, true));
+      return ifThere(root, step.path, (fd) => rebind(fd, fd, MOUNT_ATTR.RDONLY, true));
   }
 }
 
-/** A file system in memory is the container's root's. */
+/** A file system in memory is the container's root's; and ids that are asked for are those of the container's users. */
 function ownedData({ type, data }: RootStep & { op: "filesystem" }, { owner }: Root): string {
-  return type === "tmpfs" && owner !== 0 ? `uid=${owner},gid=${owner}${data === "" ? "" : ","}${data}` : data;
+  if (type !== "tmpfs" || owner === 0) return data;
+  const moved = data.replace(
+    /(^|,)([ug]id)=(\d+)(?=,|$)/g,
+    (_, comma, key, id) => `${comma}${key}=${Number(id) + owner}`,
+  );
+  return `uid=${owner},gid=${owner}${moved === "" ? "" : ","}${moved}`;
 }
 
 /** Terminals are the root's too, and of the group that the specification has for them. */
@@ -167,44 +172,65 @@ function isOwn(folder: number, { ownDev }: RootStep & { op: "node" }, { fd: root
   }
 }
 
+/** A file system in memory has the mode of the folder that it is mounted on, where there is one and no other is asked for (runc). */
+function mountFilesystem(step: RootStep & { op: "filesystem" }, root: Root): void {
+  const { type, target, flags } = step;
+  const options = [ownedData(step, root)].filter((text) => text !== "");
+  if (type === "tmpfs" && !/(^|,)mode=/.test(step.data))
+    ifThere(root, target, (fd) => options.push(`mode=${(fstat(fd).mode & 0o7777).toString(8)}`));
+  (type === "sysfs" ? atPlain : atFolder)(root, target, (fd) => {
+    mount(type, fdPath(fd), type, flags, options.join(","));
+    // the queues are the IPC namespace's, and their folder whose thread it is that mounts them
+    if (type === "mqueue" && root.owner !== 0)
+      atFolder(root, target, (top) => chown(".", root.owner, root.owner, top));
+  });
+}
+
 /** Attaches a copy of the mount (or folder, or file) at `from` on top of `to`. */
-function rebind(
-  from: number,
-  to: number,
-  attributes: number,
-  propagation: number,
-  recursive: boolean,
-  users?: number,
-): void {
+function rebind(from: number, to: number, attributes: number, recursive: boolean): void {
   const tree = cloneTree(from, recursive);
   try {
-    if (users !== undefined) mapIds(tree, users, recursive);
     if (attributes !== 0) setMountAttributes(tree, attributes, 0, recursive);
-    if (propagation !== 0) setMountAttributes(tree, 0, propagation & ~MS.REC, (propagation & MS.REC) !== 0);
     attachTree(tree, to);
   } finally {
     close(tree);
   }
 }
 
-function bind(step: RootStep & { op: "bind" }, { root, users }: RootContext): void {
-  const source = open(step.source, O.PATH);
+function bind(step: RootStep & { op: "bind" }, { root, shared, users }: RootContext): void {
+  const { source, target, propagation, readOnly } = step;
+  const tree = shared.get(step) ?? cloneSource(step);
   try {
-    const kind = isDirectory(fstat(source)) ? "folder" : "file";
-    at(root, step.target, kind, (fd) => {
+    const kind = isDirectory(fstat(tree)) ? "folder" : "file";
+    if (users !== undefined) mapToUsers(tree, users, step);
+    if (readOnly) setMountAttributes(tree, MOUNT_ATTR.RDONLY, 0, readOnly === "all");
+    if (propagation !== 0) setMountAttributes(tree, 0, propagation & ~MS.REC, (propagation & MS.REC) !== 0);
+    at(root, target, kind, (fd) => {
       if (isDirectory(fstat(fd)) !== (kind === "folder"))
-        throw new EngineError(
-          `cannot mount ${step.source} on ${step.target}: one is a folder and the other is a file`,
-        );
-      try {
-        rebind(source, fd, step.readOnly ? MOUNT_ATTR.RDONLY : 0, step.propagation, step.recursive, users);
-      } catch (error) {
-        if (users === undefined || !isErrno(error, "EINVAL")) throw error;
-        throw new EngineError(
-          `cannot mount ${step.source} for the container's users: its file system, or one below it, has no id-mapped mounts`,
-        );
-      }
+        throw new EngineError(`cannot mount ${source} on ${target}: one is a folder and the other is a file`);
+      attachTree(tree, fd);
     });
+  } finally {
+    close(tree);
+  }
+}
+
+/** What is bound is the container's users' as it is the host's. */
+function mapToUsers(tree: number, users: number, { source, recursive }: RootStep & { op: "bind" }): void {
+  try {
+    mapIds(tree, users, recursive);
+  } catch (error) {
+    if (!isErrno(error, "EINVAL")) throw error;
+    throw new EngineError(
+      `cannot mount ${source} for the container's users: its file system, or one below it, has no id-mapped mounts`,
+    );
+  }
+}
+
+function cloneSource(step: RootStep & { op: "bind" }): number {
+  const source = openSource(step);
+  try {
+    return cloneTree(source, step.recursive);
   } finally {
     close(source);
   }
@@ -241,7 +267,7 @@ function bindGroup(folder: string, target: number, readOnly: boolean): void {
   const source = open(folder, O.PATH | O.DIRECTORY);
   try {
     const { NOSUID, NODEV, NOEXEC, RDONLY } = MOUNT_ATTR;
-    rebind(source, target, NOSUID | NODEV | NOEXEC | (readOnly ? RDONLY : 0), 0, false);
+    rebind(source, target, NOSUID | NODEV | NOEXEC | (readOnly ? RDONLY : 0), false);
   } finally {
     close(source);
   }
@@ -251,7 +277,7 @@ function bindConsole(path: string, context: RootContext): void {
   if (!context.terminal) return;
   const slave = openIn(context.root.fd, `/dev/pts/${context.terminal.index}`, O.PATH | O.NOFOLLOW);
   try {
-    at(context.root, path, "file", (fd) => rebind(slave, fd, 0, 0, false));
+    at(context.root, path, "file", (fd) => rebind(slave, fd, 0, false));
   } finally {
     close(slave);
   }
@@ -266,8 +292,8 @@ class Masks {
   hide(path: string): void {
     ifThere(this.root, path, (fd) => {
       // read-only: the node is the host's, and its mode and owner must not be the container's to change
-      if (!isDirectory(fstat(fd))) rebind(this.nullDevice(), fd, MOUNT_ATTR.RDONLY, 0, false);
-      else if (this.emptied !== undefined) rebind(this.emptied, fd, 0, 0, false);
+      if (!isDirectory(fstat(fd))) rebind(this.nullDevice(), fd, MOUNT_ATTR.RDONLY, false);
+      else if (this.emptied !== undefined) rebind(this.emptied, fd, 0, false);
       else {
         mount("tmpfs", fdPath(fd), "tmpfs", MS.RDONLY | MS.NOSUID | MS.NODEV | MS.NOEXEC, "size=0k");
         this.emptied = openIn(this.root.fd, path, O.PATH);

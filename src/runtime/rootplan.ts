@@ -13,9 +13,12 @@ export type RootStep =
   | {
       readonly op: "bind";
       readonly source: string;
+      /** Below the source, resolved inside it. */
+      readonly subpath?: string;
       readonly target: string;
       readonly recursive: boolean;
-      readonly readOnly: boolean;
+      /** Itself, or with what is mounted below it. */
+      readonly readOnly: false | "itself" | "all";
       readonly propagation: number;
     }
   | { readonly op: "proc"; readonly target: string }
@@ -28,6 +31,7 @@ export type RootStep =
   | { readonly op: "link"; readonly path: string; readonly target: string }
   | { readonly op: "console"; readonly path: string }
   | { readonly op: "folder"; readonly path: string }
+  | { readonly op: "seal"; readonly path: string }
   | { readonly op: "mask"; readonly path: string }
   | { readonly op: "readonly"; readonly path: string };
 
@@ -52,6 +56,11 @@ const LINKS: readonly (readonly [string, string])[] = [
 
 const MOUNT_FLAGS: Record<string, number> = {
   ro: MS.RDONLY,
+  sync: MS.SYNCHRONOUS,
+  dirsync: MS.DIRSYNC,
+  noatime: MS.NOATIME,
+  nodiratime: MS.NODIRATIME,
+  relatime: MS.RELATIME,
   nosuid: MS.NOSUID,
   nodev: MS.NODEV,
   noexec: MS.NOEXEC,
@@ -94,6 +103,8 @@ export function planRoot(spec: Spec): readonly RootStep[] {
   steps.push({ op: "folder", path: spec.process.cwd });
   for (const path of spec.linux.maskedPaths) steps.push({ op: "mask", path });
   for (const path of spec.linux.readonlyPaths) steps.push({ op: "readonly", path });
+  // when all that is to be in it is made
+  if (spec.root.readonly) steps.push({ op: "seal", path: "/" });
   return steps;
 }
 
@@ -107,9 +118,10 @@ function planMount(mount: Mount): RootStep {
     return {
       op: "bind",
       source: mount.source ?? "",
+      ...(mount.subpath !== undefined && { subpath: mount.subpath }),
       target,
       recursive: options.includes("rbind"),
-      readOnly: options.includes("ro"),
+      readOnly: options.includes("rro") ? "all" : options.includes("ro") && "itself",
       propagation: PROPAGATIONS[propagation] ?? MS.PRIVATE | MS.REC,
     };
   }

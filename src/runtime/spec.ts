@@ -5,6 +5,8 @@ export interface Mount {
   readonly type?: string;
   readonly source?: string;
   readonly options?: readonly string[];
+  /** Ours, of a bind: what is bound lies there below the source, and is looked for inside it. */
+  readonly subpath?: string;
 }
 
 export interface User {

@@ -3,7 +3,7 @@ import { parseEnv, parseEnvFile } from "../../src/cli/envfile.ts";
 import { describeError, errorChain, UsageError } from "../../src/cli/errors.ts";
 import { nearest } from "../../src/cli/nearest.ts";
 import { loadCommand, takeGlobals } from "../../src/cli/registry.ts";
-import { parseVolume } from "../../src/cli/volume.ts";
+import { anonymousPlace, parseVolume } from "../../src/cli/volume.ts";
 import { SysError } from "../../src/linux/errno.ts";
 import { EngineError, undone } from "../../src/linux/errors.ts";
 
@@ -54,23 +54,34 @@ describe("--env-file", () => {
 describe("-v", () => {
   test.each([
     ["/a:/b", { source: "/a", destination: "/b", readOnly: false }],
-    ["/a:/b:ro", { source: "/a", destination: "/b", readOnly: true }],
-    ["/a:/b:rw,z", { source: "/a", destination: "/b", readOnly: false }],
-    ["/a:/b:ro,rshared", { source: "/a", destination: "/b", readOnly: true, propagation: "rshared" }],
+    ["/a:/b:ro", { source: "/a", destination: "/b", readOnly: true, mode: "ro" }],
+    ["/a:/b:rw,z", { source: "/a", destination: "/b", readOnly: false, mode: "rw,z" }],
+    [
+      "/a:/b:ro,rshared",
+      { source: "/a", destination: "/b", readOnly: true, propagation: "rshared", mode: "ro,rshared" },
+    ],
+    ["data:/b", { source: "", name: "data", destination: "/b", readOnly: false }],
+    [
+      "data:/b:ro,nocopy",
+      { source: "", name: "data", destination: "/b", readOnly: true, noCopy: true, mode: "ro,nocopy" },
+    ],
     ["/a//b/./c/../:/x/", { source: "/a/b", destination: "/x", readOnly: false }],
     ["./x:/b", { source: "/home/me/x", destination: "/b", readOnly: false }],
     [".:/b", { source: "/home/me", destination: "/b", readOnly: false }],
     ["../x:/b", { source: "/home/x", destination: "/b", readOnly: false }],
     ["/../../a:/../b", { source: "/a", destination: "/b", readOnly: false }],
     ["/:/host", { source: "/", destination: "/host", readOnly: false }],
-  ])("%s", (text, volume) => {
+  ] as const)("%s", (text, volume) => {
     expect(parseVolume(text, "/home/me")).toEqual(volume);
   });
 
   test.each([
     "",
-    "/a",
     ":/b",
+    "/a:ro",
+    "data:/b:rshared",
+    "/a:/b:nocopy",
+    "data:/b:nocopy,nocopy",
     "/a:",
     "/a:/b:",
     "/a:b",
@@ -89,8 +100,11 @@ describe("-v", () => {
     expect(() => parseVolume(text, "/")).toThrow(UsageError);
   });
 
-  test("named volumes are named in the message", () => {
-    expect(() => parseVolume("data:/b", "/")).toThrow("named volumes");
+  test("a place alone is one for a volume without a name", () => {
+    expect(anonymousPlace("/a//b/")).toBe("/a/b");
+    for (const text of ["/a:/b", "data:/b", ""]) expect(anonymousPlace(text)).toBeUndefined();
+    for (const text of ["a", "./a", "/", "/proc/sys"])
+      expect(() => anonymousPlace(text)).toThrow(`invalid volume specification: '${text}'`);
   });
 });
 

@@ -114,7 +114,7 @@ describe("completion", () => {
       writeFileSync(`${folder}/script`, await made);
       const quoted = words.map((word) => `'${word}'`).join(" ");
       const program = `
-        mydocker() { case "$1" in ps) printf '%s\\n' web db ;; images) printf '%s\\n' busybox alpine ;; esac; }
+        mydocker() { case "$1" in ps) printf '%s\\n' web db ;; images) printf '%s\\n' busybox alpine ;; volume) printf '%s\\n' data ;; esac; }
         source ${folder}/script
         COMP_WORDS=(mydocker ${quoted}); COMP_CWORD=${words.length}
         _mydocker
@@ -145,16 +145,20 @@ describe("completion", () => {
 
   test("flags of the command", async () => {
     expect(await offered("run", "--det")).toEqual(["--detach"]);
-    expect(await offered("rm", "--")).toEqual(["--force", "--help"]);
+    expect(await offered("rm", "--")).toEqual(["--force", "--volumes", "--help"]);
     const flags = await offered("run", "--");
     for (const { name } of run.flags) expect(flags).toContain(`--${name}`);
   });
 
-  test("containers, images, commands", async () => {
+  test("containers, images, volumes, commands", async () => {
     expect(await offered("rm", "")).toEqual(["web", "db"]);
     expect(await offered("exec", "-it", "w")).toEqual(["web"]);
     expect(await offered("run", "-d", "b")).toEqual(["busybox"]);
     expect(await offered("help", "ver")).toEqual(["version"]);
+    expect(await offered("volume", "i")).toEqual(["inspect"]);
+    for (const word of ["inspect", "rm", "remove"])
+      expect(await offered("volume", word, "")).toEqual(["data"]);
+    expect(await offered("volume", "create", "da")).toEqual([]);
   });
 
   test("nothing for an unknown command", async () => {

@@ -147,7 +147,52 @@ describe("the spec", () => {
     expect(spec.mounts.slice(-6, -3)).toEqual([
       { destination: "/a", type: "bind", source: "/host/a", options: ["rbind", "rprivate", "rw"] },
       { destination: "/z", type: "bind", source: "/host/z", options: ["rbind", "rshared", "rw"] },
-      { destination: "/a/b", type: "bind", source: "/host/a/b", options: ["rbind", "rprivate", "ro"] },
+      { destination: "/a/b", type: "bind", source: "/host/a/b", options: ["rbind", "rprivate", "rro"] },
+    ]);
+  });
+
+  test("a volume is bound whatever its source; a part of one, and what is mounted below, as asked for", () => {
+    const mounts = made({
+      volumes: [
+        volume("/v", { name: "v", subpath: "a/b" }),
+        volume("/n", { below: "none", readOnly: true }),
+        volume("/w", { below: "writable", readOnly: true }),
+      ],
+    }).mounts.slice(-6, -3);
+    expect(mounts.map(({ options: given, subpath }) => [given, subpath])).toEqual([
+      [["rbind", "rprivate", "rw"], "a/b"],
+      [["bind", "rprivate", "ro"], undefined],
+      [["rbind", "rprivate", "ro"], undefined],
+    ]);
+  });
+
+  test("a file system in memory takes its place among the volumes, and that of the system's", () => {
+    const tmpfs = [
+      { destination: "/a/t", options: ["size=1"] },
+      { destination: "/dev/shm", options: [] },
+    ];
+    const spec = made({ volumes: [volume("/a/t/v"), volume("/a")], tmpfs });
+    expect(destinations(spec).slice(-7, -3)).toEqual(["/a", "/a/t", "/dev/shm", "/a/t/v"]);
+    expect(destinations(spec).filter((one) => one === "/dev/shm")).toHaveLength(1);
+    expect(spec.mounts.find(({ destination }) => destination === "/a/t")).toEqual({
+      destination: "/a/t",
+      type: "tmpfs",
+      source: "tmpfs",
+      options: ["size=1"],
+    });
+  });
+
+  test("a read-only root: the engine's files too, /dev and /proc not (Docker, withMounts)", () => {
+    const spec = made({ readOnly: true, volumes: [volume("/etc/hosts")] });
+    expect(spec.root.readonly).toBe(true);
+    const writable = spec.mounts.filter(({ options: given = [] }) => !given.includes("ro"));
+    expect(writable.map(({ destination }) => destination).sort()).toEqual([
+      "/dev",
+      "/dev/mqueue",
+      "/dev/pts",
+      "/dev/shm",
+      "/etc/hosts",
+      "/proc",
     ]);
   });
 

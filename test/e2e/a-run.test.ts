@@ -273,7 +273,7 @@ describe("options of run", () => {
   test("bad input: one line each, and the right code", async () => {
     await fails(125, /invalid size: 'x'/, "run", "-m", "x", "busybox");
     await fails(125, /minimum memory limit allowed is 6MB/, "run", "-m", "1m", "busybox");
-    await fails(125, /invalid volume specification/, "run", "-v", "/a", "busybox");
+    await fails(125, /invalid volume specification/, "run", "-v", "a", "busybox");
     await fails(125, /invalid volume specification/, "run", "-v", "/a:b", "busybox");
     await fails(125, /invalid container name/, "run", "--name", "../x", "busybox");
     await fails(125, /invalid reference format/, "run", "../busybox");

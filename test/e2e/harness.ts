@@ -105,7 +105,7 @@ export async function until<T>(look: () => T | Promise<T>, what: string, seconds
 async function cleanUp(): Promise<void> {
   const listed = await mydocker(["ps", "-aq"]);
   const ids = listed.stdout.split("\n").filter((id) => id !== "");
-  const removed = ids.length > 0 ? await mydocker(["rm", "-f", ...ids]) : listed;
+  const removed = ids.length > 0 ? await mydocker(["rm", "-f", "-v", ...ids]) : listed;
   await until(() => leftovers().length === 0, "nothing to be left").catch(() => {
     throw new Error(`left behind: ${leftovers().join("; ")} ${removed.stderr}`);
   });

@@ -95,10 +95,10 @@ export function mountsLeft(): string[] {
   return lines.filter((line) => line.includes(ROOT) || line.includes(RUN));
 }
 
-/** What is left in the folders of containers. */
+/** What is left in the folders of containers and volumes. */
 export function foldersLeft(): string[] {
   const states = quietly(() => readdirSync(RUN), []).filter((name) => !name.startsWith("."));
-  const kept = ["containers", "overlay2", "names"].flatMap((folder) =>
+  const kept = ["containers", "overlay2", "names", "volumes"].flatMap((folder) =>
     existsSync(`${ROOT}/${folder}`)
       ? readdirSync(`${ROOT}/${folder}`).map((name) => `${folder}/${name}`)
       : [],

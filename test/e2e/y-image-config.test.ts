@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { existsSync, lstatSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { lstatSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { background, fails, mydocker, newName, ok, ROOT, scratch, start, suite } from "./harness.ts";
 
 suite();
@@ -131,24 +131,26 @@ test("an archive whose writer is killed leaves the one before it, and nothing be
 });
 
 describe("volumes that an image declares", () => {
-  test("are the container's own, begin with what the image has there, and are no part of a commit", async () => {
+  test("get one of their own, begin with what the image has there, and are no part of a commit", async () => {
     const seed = newName();
     const script =
       "mkdir /data; echo seed >/data/s; ln -s s /data/l; ln /data/s /data/h; chown 5:6 /data; chmod 750 /data";
     await ok("run", "--name", seed, "busybox", "sh", "-c", script);
     const image = newName();
     await ok("commit", "-c", 'VOLUME ["/data", "/other/"]', seed, image);
-    const { name, id, pid } = await background(image, "sh", "-c", "echo new >/data/n; sleep 1000");
+    const { name, pid } = await background(image, "sh", "-c", "echo new >/data/n; sleep 1000");
     expect(
       await ok("exec", name, "sh", "-c", "ls /data; cat /data/l; stat -c '%a %u %g %h' /data /data/h"),
     ).toBe("h\nl\nn\ns\nseed\n750 5 6 2\n644 0 0 2");
     const mounts = readFileSync(`/proc/${pid}/mountinfo`, "utf8");
     for (const place of ["/data", "/other"]) expect(mounts).toMatch(new RegExp(` ${place} rw`));
-    const folder = `${ROOT}/containers/${id}/volumes`;
-    expect(readdirSync(`${folder}/0`).sort()).toEqual(["h", "l", "n", "s"]);
-    expect(lstatSync(`${folder}/0`).uid).toBe(5);
+    const volume = await ok("inspect", "-f", "{{(index .Mounts 0).Name}}", name);
+    expect(volume).toMatch(/^[0-9a-f]{64}$/);
+    const folder = `${ROOT}/volumes/${volume}/_data`;
+    expect(readdirSync(folder).sort()).toEqual(["h", "l", "n", "s"]);
+    expect(lstatSync(folder).uid).toBe(5);
     expect(JSON.parse(await ok("inspect", "-f", "{{json .Mounts}}", name))).toMatchObject([
-      { Type: "volume", Destination: "/data", Source: `${folder}/0`, RW: true },
+      { Type: "volume", Name: volume, Destination: "/data", Source: folder, Driver: "local", RW: true },
       { Type: "volume", Destination: "/other" },
     ]);
     const second = newName();
@@ -156,8 +158,12 @@ describe("volumes that an image declares", () => {
     expect(await ok("run", "--rm", second, "ls", "/data")).toBe("h\nl\ns");
     await ok("restart", "-t", "0", name);
     expect(await ok("exec", name, "cat", "/data/n")).toBe("new");
+    // as Docker: they stay, unless it is said that they are to go
     await ok("rm", "-f", name, seed);
-    expect(existsSync(folder)).toBe(false);
+    expect(readdirSync(folder).sort()).toEqual(["h", "l", "n", "s"]);
+    const left = (await ok("volume", "ls", "-q")).split("\n");
+    expect(left).toHaveLength(2);
+    await ok("volume", "rm", ...left);
     await ok("rmi", second, image);
   });
 

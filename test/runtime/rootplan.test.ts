@@ -175,14 +175,36 @@ describe("one mount", () => {
   test.each([
     [["bind"], { recursive: false, readOnly: false, propagation: MS.PRIVATE | MS.REC }],
     [["rbind"], { recursive: true, readOnly: false, propagation: MS.PRIVATE | MS.REC }],
-    [["rbind", "ro"], { recursive: true, readOnly: true, propagation: MS.PRIVATE | MS.REC }],
+    [["rbind", "ro"], { recursive: true, readOnly: "itself", propagation: MS.PRIVATE | MS.REC }],
+    [["rbind", "rro"], { recursive: true, readOnly: "all", propagation: MS.PRIVATE | MS.REC }],
     [["rbind", "rw", "private"], { recursive: true, readOnly: false, propagation: MS.PRIVATE }],
     [["rbind", "shared"], { recursive: true, readOnly: false, propagation: MS.SHARED }],
     [["rbind", "rshared"], { recursive: true, readOnly: false, propagation: MS.SHARED | MS.REC }],
     [["slave", "bind"], { recursive: false, readOnly: false, propagation: MS.SLAVE }],
     [["rslave", "bind"], { recursive: false, readOnly: false, propagation: MS.SLAVE | MS.REC }],
-  ])("a bind with %p", (options, expected) => {
+  ] as const)("a bind with %p", (options, expected) => {
     expect(bindOf(...options)).toEqual({ op: "bind", source: "/a", target: "/b", ...expected });
+  });
+
+  test("a part of what is bound is looked for inside it", () => {
+    const mount = { destination: "/b", source: "/a", options: ["rbind"], subpath: "x/y" };
+    expect(only(mount)).toMatchObject({ op: "bind", source: "/a", subpath: "x/y" });
+    expect(bindOf("rbind")).not.toHaveProperty("subpath");
+  });
+
+  test("a read-only root is sealed when all is made in it", () => {
+    const plain = spec([tmpfs], { terminal: true });
+    const plan = planRoot({ ...plain, root: { ...plain.root, readonly: true } });
+    expect(plan.at(-1)).toEqual({ op: "seal", path: "/" });
+    expect(planRoot(plain).some(({ op }) => op === "seal")).toBe(false);
+  });
+
+  test("flags of a file system in memory are flags, the rest is its own", () => {
+    const options = ["noexec", "noatime", "sync", "size=1m", "mode=700"];
+    expect(only({ destination: "/t", type: "tmpfs", options })).toMatchObject({
+      flags: MS.NOEXEC | MS.NOATIME | MS.SYNCHRONOUS,
+      data: "size=1m,mode=700",
+    });
   });
 
   test("a bind is one by its options, whatever its type says", () => {

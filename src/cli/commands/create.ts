@@ -16,7 +16,7 @@ export const command: Command = {
   completes: "images",
   examples: ["mydocker create --name c1 busybox top", "mydocker start -a c1"],
   run: async (input) => {
-    const options = readCreation(input);
+    const options = await readCreation(input);
     const id = await withCidFile(
       input,
       () => createContainer(enginePaths(), options),

@@ -22,7 +22,7 @@ export const command: Command = {
       value: "TEMPLATE",
       help: "json, or a Go template such as {{json .GraphDriver}}",
     },
-    { name: "type", kind: "string", value: "TYPE", help: "Only container, image or network" },
+    { name: "type", kind: "string", value: "TYPE", help: "Only container, image, network or volume" },
   ],
   args: { min: 1, max: Number.POSITIVE_INFINITY },
   interspersed: true,
@@ -39,8 +39,8 @@ async function run(input: Parsed): Promise<number> {
   const paths = enginePaths();
   const format = input.text("format");
   const type = input.text("type");
-  if (type !== undefined && !["", "container", "image", "network"].includes(type))
-    throw new UsageError(`unknown type ${type}: it is container, image or network`, 1);
+  if (type !== undefined && !["", "container", "image", "network", "volume"].includes(type))
+    throw new UsageError(`unknown type ${type}: it is container, image, network or volume`, 1);
   const found: object[] = [];
   let failed = 0;
   for (const name of input.args) {
@@ -65,8 +65,16 @@ async function inspectOneNetwork(paths: Paths, name: string): Promise<object> {
   return inspectNetwork(networks, pickNetwork(networks, name));
 }
 
+async function inspectOneVolume(paths: Paths, name: string): Promise<object> {
+  const { inspectVolume } = await import("../volume-view.ts");
+  const { findVolume, VolumePaths } = await import("../../volume/record.ts");
+  const volumes = new VolumePaths(paths.root);
+  return inspectVolume(volumes, findVolume(volumes, name));
+}
+
 async function inspectOne(paths: Paths, name: string, type: string | undefined): Promise<object> {
   if (type === "network") return inspectOneNetwork(paths, name);
+  if (type === "volume") return inspectOneVolume(paths, name);
   if (type !== "image") {
     try {
       const id = findId(paths, name);
@@ -81,12 +89,13 @@ async function inspectOne(paths: Paths, name: string, type: string | undefined):
   const { inspectImage } = await import("../image-inspect.ts");
   const image = inspectImage(paths, name);
   if (image) return image;
-  if (type === undefined) {
-    try {
-      return await inspectOneNetwork(paths, name);
-    } catch (error) {
-      if (!(error instanceof EngineError) || !error.message.includes("not found")) throw error;
+  if (type === undefined)
+    for (const look of [inspectOneNetwork, inspectOneVolume]) {
+      try {
+        return await look(paths, name);
+      } catch (error) {
+        if (!(error instanceof EngineError) || !/not found|no such volume/.test(error.message)) throw error;
+      }
     }
-  }
   throw new EngineError(`No such ${type === "image" ? "image" : "container or image"}: ${name}`, 1);
 }

@@ -12,6 +12,7 @@ export const command: Command = {
   usage: "[OPTIONS] CONTAINER [CONTAINER...]",
   flags: [
     { name: "force", short: "f", kind: "bool", help: "Kill running ones first; a missing one is no error" },
+    { name: "volumes", short: "v", kind: "bool", help: "Their volumes without a name too" },
   ],
   args: { min: 1, max: Number.POSITIVE_INFINITY },
   interspersed: true,
@@ -20,9 +21,10 @@ export const command: Command = {
   run: async (input) => {
     const paths = enginePaths();
     const force = input.bool("force");
+    const volumes = input.bool("volumes");
     const code = await forEach(input.args, "parallel", async (name) => {
       try {
-        await removeContainer(paths, name, force);
+        await removeContainer(paths, name, { force, volumes });
       } catch (error) {
         // as Docker: what is not there is as good as removed
         if (force && error instanceof NoSuchContainer) return error.message;

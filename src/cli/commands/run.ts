@@ -32,7 +32,7 @@ export const command: Command = {
 
 async function run(input: Parsed): Promise<number> {
   const detach = input.bool("detach");
-  const options = readCreation(input);
+  const options = await readCreation(input);
   if (options.terminal && options.stdin && detach)
     throw new UsageError("-it and -d exclude each other: a terminal needs somebody in front of it");
   if (options.terminal && options.stdin && !isTerminal(0))

@@ -15,10 +15,10 @@ const HEADERS = {
 /** `system df`: what takes how much room. */
 export const command: Command = {
   name: "system df",
-  summary: "Show how much room images and containers take",
+  summary: "Show how much room images, containers and volumes take",
   usage: "[OPTIONS]",
   flags: [
-    { name: "verbose", short: "v", kind: "bool", help: "Each image and container" },
+    { name: "verbose", short: "v", kind: "bool", help: "Each image, container and volume" },
     { name: "format", kind: "string", value: "TEMPLATE", help: "json, or a Go template" },
   ],
   args: { min: 0, max: 0 },
@@ -38,6 +38,7 @@ async function run(input: Parsed): Promise<number> {
   const rows = [
     { Type: "Images", ...use.images },
     { Type: "Containers", ...use.containers },
+    { Type: "Local Volumes", ...use.volumes },
     { Type: "Stored layers", ...use.blobs },
   ].map(({ Type, total, active, size, reclaimable }) => ({
     Type,

@@ -1,4 +1,5 @@
-import { close, O, open, read, writeAll } from "../../linux/file.ts";
+import { close, O, open, read } from "../../linux/file.ts";
+import { HoleWriter } from "../../linux/holes.ts";
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG } from "../../linux/stat.ts";
 import { type Member, openName, readlinkName, readNames, statName } from "../../linux/tree.ts";
 import { readXattrs, type Target } from "../../linux/xattr.ts";
@@ -15,7 +16,7 @@ const SPECIALS: Readonly<Record<number, SpecialType>> = {
 
 /**
  * Copies what is below the folder open on `from`, and what that folder itself carries, into the empty folder open on `to`:
- * owners, modes, times, links, devices, xattrs. Links are never followed; sockets are left out.
+ * owners, modes, times, links, holes, devices, xattrs. Links are never followed; sockets are left out.
  */
 export function copyTree(from: number, to: number): void {
   const writer = new TreeWriter(to);
@@ -102,17 +103,16 @@ class Copier {
   #file(handle: number, path: string): void {
     const fd = open(`/proc/self/fd/${handle}`, O.RDONLY | O.NONBLOCK | O.NOCTTY);
     try {
-      const out = this.writer.beginFile(path, this.#metadata(statName(fd, ""), fd));
-      for (let got = read(fd, this.#buffer); got > 0; got = read(fd, this.#buffer)) this.#write(out, got);
+      const out = new HoleWriter(this.writer.beginFile(path, this.#metadata(statName(fd, ""), fd)));
+      for (let got = read(fd, this.#buffer); got > 0; got = read(fd, this.#buffer)) {
+        out.write(this.#buffer.subarray(0, got));
+        this.size += got;
+      }
+      out.end();
       this.writer.endFile();
     } finally {
       close(fd);
     }
-  }
-
-  #write(out: number, got: number): void {
-    writeAll(out, this.#buffer.subarray(0, got));
-    this.size += got;
   }
 
   #metadata({ mode, uid, gid, mtime }: Member, target: Target | undefined): Metadata {

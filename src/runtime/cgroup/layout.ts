@@ -1,5 +1,6 @@
 import { EngineError } from "../../linux/errors.ts";
 import { readText } from "../../linux/file.ts";
+import { unescapePath } from "../../linux/mountinfo.ts";
 
 /** A mounted cgroup v1 hierarchy, or a group in one: its folder, and the controllers that share it. */
 export interface Hierarchy {
@@ -117,9 +118,4 @@ export function folderWith(
 ): { readonly version: 1 | 2; readonly folder: string } {
   const hierarchy = hierarchies.find(({ controllers }) => controllers.includes(controller));
   return hierarchy ? { version: 1, folder: hierarchy.path } : { version: 2, folder: unified ?? "/nowhere" };
-}
-
-/** proc(5): blanks, tabs, newlines and backslashes in mountinfo stand as octal escapes. */
-function unescapePath(text: string): string {
-  return text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 }
