@@ -1,6 +1,6 @@
 /** --mount, --tmpfs, --read-only, --volumes-from, as the kernel sees them. */
 import { describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { imageOf, ociParts } from "../image/image-support.ts";
 import { tarOf } from "../image/support.ts";
 import { background, fails, mydocker, newName, ok, ROOT, scratch, shell, suite } from "./harness.ts";
@@ -373,4 +373,25 @@ describe("hostile images", () => {
     await ok("rm", "-f", id);
     await ok("volume", "rm", "vol");
   });
+});
+
+test("for users of its own a volume is filled and written as it is without, and memory has their ids", async () => {
+  const probe = await mydocker([
+    "run",
+    "--rm",
+    ...NONE,
+    "--userns",
+    "auto",
+    "-v",
+    "vol:/bin",
+    "busybox",
+    "true",
+  ]);
+  if (probe.code !== 0) return expect(probe.stderr).toMatch(/id-mapped mounts/);
+  const look = "stat -c '%u %g' /bin/busybox /t; echo >/bin/x; chown 5:6 /bin/x; touch /t/x && echo ok";
+  const args = ["--userns", "auto", "-v", "vol:/bin", "--tmpfs", "/t:uid=7,gid=8"];
+  expect(await run(...args, "busybox", "sh", "-c", look)).toBe("0 0\n7 8\nok");
+  const { uid, gid } = lstatSync(`${ROOT}/volumes/vol/_data/x`);
+  expect([uid, gid]).toEqual([5, 6]);
+  await ok("volume", "rm", "vol");
 });
