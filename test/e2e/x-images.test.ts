@@ -331,7 +331,8 @@ describe("room", () => {
     );
     expect(df[0]).toMatch(/^Images\|[34]\|1\|/);
     expect(df[1]).toMatch(/^Containers\|1\|0\|[0-9.]+[kM]B\|.* \(100%\)$/);
-    expect(df[2]).toMatch(/^Stored layers\|10\|/);
+    expect(df[2]).toBe("Local Volumes|0|0|0B|0B");
+    expect(df[3]).toMatch(/^Stored layers\|10\|/);
     const verbose = await ok("system", "df", "-v");
     expect(verbose).toMatch(new RegExp(`fam/app +1 +${short(old)} .* [0-9.]+MB +[0-9.]+MB +4B +0\n`));
     // nothing is dangling yet
