@@ -4,6 +4,7 @@ import { EngineError } from "../linux/errors.ts";
 import { close, O, open, openIn, readlinkIfAny } from "../linux/file.ts";
 import { fstat, isDirectory, S_IFLNK, S_IFMT } from "../linux/stat.ts";
 import { normalizePath } from "../linux/text.ts";
+import { openSource as openBindSource } from "../runtime/bind-source.ts";
 import type { Paths } from "./paths.ts";
 import type { ContainerRecord, Volume } from "./record.ts";
 import { findId, readRecord } from "./store.ts";
@@ -32,8 +33,8 @@ interface Place {
   /** The first id of its files' owners on disk, and how many there are. */
   readonly ids: { readonly base: number; readonly size: number };
   readonly container: string | undefined;
-  /** It is a volume that the container may only read. */
-  readonly readOnly: boolean;
+  /** What the container may only read, where that is so. */
+  readonly readOnly: false | "mounted volume" | "container rootfs";
 }
 
 const HOST_IDS = { base: 0, size: 2 ** 32 };
@@ -97,7 +98,7 @@ export function copyIn(paths: Paths, pieces: AsyncIterable<Uint8Array>, to: Side
 }
 
 function checkWritable({ readOnly, shown }: Place): void {
-  if (readOnly) throw new EngineError(`cannot copy to ${shown}: mounted volume is marked read-only`, 1);
+  if (readOnly) throw new EngineError(`cannot copy to ${shown}: ${readOnly} is marked read-only`, 1);
 }
 
 async function withPlace<T>(paths: Paths, side: Side, use: (place: Place) => Promise<T>): Promise<T> {
@@ -121,7 +122,7 @@ async function withPlace<T>(paths: Paths, side: Side, use: (place: Place) => Pro
     const volume = volumeAt(record, side.path);
     const shown = `${record.name}:${side.path}`;
     if (volume) {
-      const root = open(volume.source, O.PATH | O.DIRECTORY);
+      const root = openBindSource(volume);
       try {
         return await use({
           root,
@@ -129,14 +130,15 @@ async function withPlace<T>(paths: Paths, side: Side, use: (place: Place) => Pro
           shown,
           ids: HOST_IDS,
           container: record.name,
-          readOnly: volume.readOnly,
+          readOnly: volume.readOnly && "mounted volume",
         });
       } finally {
         close(root);
       }
     }
     const ids = record.idmap ?? HOST_IDS;
-    return use({ root: view.merged(), path: side.path, shown, ids, container: record.name, readOnly: false });
+    const readOnly = record.readOnly ? "container rootfs" : false;
+    return use({ root: view.merged(), path: side.path, shown, ids, container: record.name, readOnly });
   });
 }
 
@@ -144,7 +146,7 @@ async function withPlace<T>(paths: Paths, side: Side, use: (place: Place) => Pro
 function volumeAt(
   { volumes }: ContainerRecord,
   path: string,
-): (Pick<Volume, "source" | "readOnly"> & { readonly path: string }) | undefined {
+): (Pick<Volume, "source" | "subpath" | "readOnly"> & { readonly path: string }) | undefined {
   const whole = normalizePath(path);
   const on = volumes
     .filter(({ destination }) => whole === destination || whole.startsWith(`${destination}/`))
@@ -153,6 +155,7 @@ function volumeAt(
   const tail = /\/\.?$/.exec(path)?.[0] ?? "";
   return {
     source: on.source,
+    ...(on.subpath !== undefined && { subpath: on.subpath }),
     readOnly: on.readOnly,
     path: `${whole.slice(on.destination.length) || "/"}${tail}`,
   };

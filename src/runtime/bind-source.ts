@@ -9,7 +9,7 @@ import type { RootStep } from "./rootplan.ts";
 type Bind = RootStep & { op: "bind" };
 
 /** What is to be bound, open as a path. Below a volume others may be at work: there no link leads out of it. */
-export function openSource({ source, subpath }: Bind): number {
+export function openSource({ source, subpath }: Pick<Bind, "source" | "subpath">): number {
   const fd = open(source, O.PATH);
   if (subpath === undefined) return fd;
   try {

@@ -237,6 +237,21 @@ describe("--read-only", () => {
     expect(await run("busybox", "sh", "-c", "touch /x && echo ok")).toBe("ok");
   });
 
+  test("cp keeps to it, and to the part of a volume that is mounted", async () => {
+    await run("-v", "vol:/d", "busybox", "sh", "-c", "mkdir /d/a; echo in >/d/a/f; echo out >/d/f");
+    const folder = scratch();
+    writeFileSync(`${folder}/new`, "new");
+    const part = ["--mount", "type=volume,src=vol,dst=/p,volume-subpath=a"];
+    const { name } = await background("--read-only", ...NONE, ...part, ...SLEEP);
+    await fails(1, /container rootfs is marked read-only/, "cp", `${folder}/new`, `${name}:/tmp/`);
+    await ok("cp", `${folder}/new`, `${name}:/p/`);
+    expect(readFileSync(`${ROOT}/volumes/vol/_data/a/new`, "utf8")).toBe("new");
+    await ok("cp", `${name}:/p/f`, `${folder}/f`);
+    expect(readFileSync(`${folder}/f`, "utf8")).toBe("in\n");
+    await ok("rm", "-f", name);
+    await ok("volume", "rm", "vol");
+  });
+
   test("with a terminal, another user, a device", async () => {
     const out = await run(
       "--read-only",
