@@ -1,12 +1,9 @@
 import { pruneContainers } from "../../container/prune.ts";
-import type { ContainerRecord } from "../../container/record.ts";
 import { print } from "../../linux/process.ts";
 import { confirmed } from "../ask.ts";
 import type { Command, Parsed } from "../command.ts";
 import { enginePaths } from "../engine.ts";
-import { UsageError } from "../errors.ts";
-import { combineFilters, hasLabel } from "../filter.ts";
-import { timeOf } from "../image-filter.ts";
+import { pruneFilter } from "../prune-filter.ts";
 import { humanSize } from "../units.ts";
 
 /** `container prune`: containers that do not run. */
@@ -31,7 +28,7 @@ export const command: Command = {
 };
 
 async function run(input: Parsed): Promise<number> {
-  const fits = combineFilters<ContainerRecord>(input.list("filter"), testFor);
+  const fits = pruneFilter(input.list("filter"));
   const dryRun = input.bool("dry-run");
   if (!dryRun && !input.bool("force") && !confirmed("This will remove all stopped containers.")) return 0;
   const { ids, reclaimed } = await pruneContainers(enginePaths(), fits, dryRun);
@@ -39,14 +36,4 @@ async function run(input: Parsed): Promise<number> {
     print(1, `${dryRun ? "Would be deleted" : "Deleted"} Containers:\n${ids.join("\n")}\n\n`);
   print(1, `Total reclaimed ${dryRun ? "would be" : "space:"} ${humanSize(reclaimed)}\n`);
   return 0;
-}
-
-function testFor(key: string, value: string): (one: ContainerRecord) => boolean {
-  if (key === "label") return ({ labels }) => hasLabel(labels, value);
-  if (key === "label!") return ({ labels }) => !hasLabel(labels, value);
-  if (key === "until") {
-    const moment = timeOf(value);
-    return ({ created }) => Date.parse(created) < moment;
-  }
-  throw new UsageError(`invalid filter '${key}': there are until, label and label!`);
 }

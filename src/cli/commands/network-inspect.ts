@@ -1,11 +1,8 @@
 import { networkPaths } from "../../container/paths.ts";
-import { print } from "../../linux/process.ts";
 import type { Command, Parsed } from "../command.ts";
 import { enginePaths } from "../engine.ts";
-import { describeError } from "../errors.ts";
+import { inspectEach } from "../inspect-each.ts";
 import { inspectNetwork, pickNetwork } from "../network-view.ts";
-import { tellError } from "../tell.ts";
-import { renderTemplate } from "../template.ts";
 
 /** `network inspect`. */
 export const command: Command = {
@@ -22,22 +19,7 @@ export const command: Command = {
   run,
 };
 
-async function run(input: Parsed): Promise<number> {
+function run(input: Parsed): Promise<number> {
   const paths = networkPaths(enginePaths());
-  const format = input.text("format");
-  const found: object[] = [];
-  let failed = 0;
-  for (const reference of input.args) {
-    try {
-      found.push(inspectNetwork(paths, pickNetwork(paths, reference)));
-    } catch (error) {
-      failed = 1;
-      await tellError(describeError(error).message);
-    }
-  }
-  if (format === undefined) print(1, `${JSON.stringify(found, null, 4)}\n`);
-  else
-    for (const one of found)
-      print(1, `${format === "json" ? JSON.stringify(one) : renderTemplate(format, one)}\n`);
-  return failed;
+  return inspectEach(input, (name) => inspectNetwork(paths, pickNetwork(paths, name)));
 }

@@ -2,13 +2,11 @@ import { callerOf, membersOf } from "../../container/network.ts";
 import { networkPaths } from "../../container/paths.ts";
 import { print } from "../../linux/process.ts";
 import { removeNetwork } from "../../network/make.ts";
-import { listNetworks, type NetworkRecord, PREDEFINED } from "../../network/record.ts";
+import { listNetworks, PREDEFINED } from "../../network/record.ts";
 import { confirmed } from "../ask.ts";
 import type { Command, Parsed } from "../command.ts";
 import { enginePaths } from "../engine.ts";
-import { UsageError } from "../errors.ts";
-import { combineFilters, hasLabel } from "../filter.ts";
-import { timeOf } from "../image-filter.ts";
+import { pruneFilter } from "../prune-filter.ts";
 import { tellWarning } from "../warning.ts";
 
 /** `network prune`. */
@@ -36,7 +34,7 @@ const WARNING = "This will remove all custom networks not used by at least one c
 function run(input: Parsed): number {
   const paths = enginePaths();
   const network = networkPaths(paths);
-  const fits = combineFilters<NetworkRecord>(input.list("filter"), testFor);
+  const fits = pruneFilter(input.list("filter"));
   if (!input.bool("force") && !confirmed(WARNING)) return 0;
   const removed: string[] = [];
   for (const record of listNetworks(network)) {
@@ -46,14 +44,4 @@ function run(input: Parsed): number {
   }
   if (removed.length > 0) print(1, `Deleted Networks:\n${removed.join("\n")}\n`);
   return 0;
-}
-
-function testFor(key: string, value: string): (one: NetworkRecord) => boolean {
-  if (key === "label") return ({ labels }) => hasLabel(labels, value);
-  if (key === "label!") return ({ labels }) => !hasLabel(labels, value);
-  if (key === "until") {
-    const moment = timeOf(value);
-    return ({ created }) => Date.parse(created) < moment;
-  }
-  throw new UsageError(`invalid filter '${key}': there are until, label and label!`);
 }

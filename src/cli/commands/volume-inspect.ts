@@ -1,11 +1,8 @@
 import { volumePaths } from "../../container/volumes.ts";
-import { print } from "../../linux/process.ts";
 import { findVolume } from "../../volume/record.ts";
 import type { Command, Parsed } from "../command.ts";
 import { enginePaths } from "../engine.ts";
-import { describeError } from "../errors.ts";
-import { tellError } from "../tell.ts";
-import { renderTemplate } from "../template.ts";
+import { inspectEach } from "../inspect-each.ts";
 import { inspectVolume } from "../volume-view.ts";
 
 /** `volume inspect`. */
@@ -21,22 +18,7 @@ export const command: Command = {
   run,
 };
 
-async function run(input: Parsed): Promise<number> {
+function run(input: Parsed): Promise<number> {
   const paths = volumePaths(enginePaths());
-  const format = input.text("format");
-  const found: object[] = [];
-  let failed = 0;
-  for (const name of input.args) {
-    try {
-      found.push(inspectVolume(paths, findVolume(paths, name)));
-    } catch (error) {
-      failed = 1;
-      await tellError(describeError(error).message);
-    }
-  }
-  if (format === undefined) print(1, `${JSON.stringify(found, null, 4)}\n`);
-  else
-    for (const one of found)
-      print(1, `${format === "json" ? JSON.stringify(one) : renderTemplate(format, one)}\n`);
-  return failed;
+  return inspectEach(input, (name) => inspectVolume(paths, findVolume(paths, name)));
 }
