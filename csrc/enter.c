@@ -1,19 +1,25 @@
 #include "shim.h"
 
-// In the container's namespaces but not yet in its pid namespace: makes the process that is.
+// In the container's namespaces but not yet in its pid namespace, so that nobody there sees it: lets go of all that is the
+// host's, a folder of its cgroups and the client's files among it, then makes the process that is.
 __attribute__((noreturn)) static void cross(const struct stdio *stdio, int report) {
   join_cgroups();
+  take_stdio(stdio);
+  SYS(dup3, report, FD_CONTROL, O_CLOEXEC);
+  SYS(close, FD_ORDERS);
+  SYS(close_range, FD_SUBJECT + 1, ~0u, 0);
   long result = SYS(setns, FD_SUBJECT, clone_flags);
   if (result < 0) fail(FD_CHANNEL, STAGE_SETNS, result);
+  SYS(close, FD_SUBJECT);
   long pid = new_process(CLONE_PARENT, NULL);
   if (pid < 0) fail(FD_CHANNEL, STAGE_FORK, pid);
-  if (pid == 0) run_program(stdio);
-  SYS(write, report, &pid, sizeof pid);
+  if (pid == 0) run_program(NULL);
+  SYS(write, FD_CONTROL, &pid, sizeof pid);
   leave(0);
 }
 
 // exec: stays outside of the container with the client's streams; the process that enters holds
-// nothing of the host when the container can first see it (CVE-2016-9962).
+// nothing of the host when the container can first see it (CVE-2016-9962, CVE-2024-21626).
 __attribute__((noreturn)) void enter_main(void) {
   struct stdio stdio;
   int report[2];

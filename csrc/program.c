@@ -157,11 +157,12 @@ void join_cgroups(void) {
   }
 }
 
+// Without `stdio` it has its streams already.
 __attribute__((noreturn)) void run_program(const struct stdio *stdio) {
   SYS(setsid);
   // a session keyring of its own: the caller's keys are not the container's
   SYS(keyctl, 1, 0);
-  take_stdio(stdio);
+  if (stdio) take_stdio(stdio);
   long result = has_flag(FLAG_TTY) ? SYS(ioctl, 0, TIOCSCTTY, 0) : 0;
   if (result < 0) fail(FD_CHANNEL, STAGE_TERMINAL, result);
   SYS(close_range, FD_CONTROL, FD_CHANNEL - 1, 0);
