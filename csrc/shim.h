@@ -39,6 +39,7 @@ struct stdio {
 };
 long make_stdio(struct stdio *stdio);
 void take_stdio(const struct stdio *stdio);
+void take_null(void);
 void close_program_ends(const struct stdio *stdio);
 
 // What is to become of what the client is making: still open, to outlive the client, the client's to

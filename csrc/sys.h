@@ -41,10 +41,12 @@ static inline long sys6(long n, long a, long b, long c, long d, long e, long f) 
 // linux/*.h and asm/*.h constants that the shim uses, by their kernel names.
 #define AT_FDCWD (-100)
 #define AT_REMOVEDIR 0x200
+#define AT_EMPTY_PATH 0x1000
 #define O_RDONLY 0
 #define O_WRONLY 1
 #define O_RDWR 2
 #define O_CREAT 0100
+#define O_NOCTTY 0400
 #define O_TRUNC 01000
 #define O_APPEND 02000
 #define O_NONBLOCK 04000
@@ -71,6 +73,9 @@ static inline long sys6(long n, long a, long b, long c, long d, long e, long f) 
 #define CLONE_NEWPID 0x20000000
 #define CLONE_INTO_CGROUP 0x200000000ull
 #define STATX_NLINK 4
+#define STATX_BASIC_STATS 0x7ff
+#define S_IFMT 0170000
+#define S_IFCHR 0020000
 #define MS_NOSUID 2
 #define MS_NODEV 4
 #define MS_NOEXEC 8
