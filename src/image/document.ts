@@ -127,9 +127,18 @@ export function isList(mediaType: string): boolean {
   return mediaType === MEDIA.ociIndex || mediaType === MEDIA.dockerList;
 }
 
+/** What is a manifest and a list at once is one to some readers and the other to the next (CVE-2021-41190). */
+function mustLack(fields: Fields, names: readonly string[], what: string): void {
+  for (const name of names)
+    if (fields[name] !== undefined && fields[name] !== null)
+      throw new EngineError(`the ${what} is not as it must be: it has ${name} too`);
+}
+
 /** The manifests of a list. Throws EngineError where it is not as it must be. */
 export function parseList(bytes: Uint8Array): PlatformDescriptor[] {
-  const { manifests } = parseObject(bytes, "manifest list");
+  const fields = parseObject(bytes, "manifest list");
+  mustLack(fields, ["config", "layers"], "manifest list");
+  const { manifests } = fields;
   if (!Array.isArray(manifests))
     throw new EngineError("the manifest list is not as it must be: it has no manifests");
   return manifests.map((one: unknown) => {
@@ -155,6 +164,7 @@ export function parseManifest(bytes: Uint8Array, said?: string): Manifest {
     throw new EngineError(
       "the image is in Docker's old format (manifest schema 1), which is not supported: push it anew with a Docker of this decade",
     );
+  mustLack(fields, ["manifests"], "manifest");
   const mediaType = mediaTypeOf(fields, said);
   if (mediaType !== MEDIA.ociManifest && mediaType !== MEDIA.dockerManifest)
     throw new EngineError(`the manifest is of a type that is not supported: ${show(mediaType)}`);
