@@ -1,8 +1,18 @@
 /** Images that are made to do harm. */
 
 import { expect } from "bun:test";
-import { readFileSync } from "node:fs";
-import { mydocker, newName } from "../e2e/harness.ts";
+import {
+  chmodSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { mydocker, newName, scratch } from "../e2e/harness.ts";
 import { imageOf, ociParts } from "../image/image-support.ts";
 import { type Part, tarOf } from "../image/support.ts";
 
@@ -35,4 +45,38 @@ export async function imageWith(config: object, ...layers: readonly Uint8Array[]
   const stdin = tarOf(...ociParts(changed, `docker.io/library/${name}:latest`));
   expect(await mydocker(["load"], { stdin })).toMatchObject({ code: 0, stderr: "" });
   return name;
+}
+
+/** Makes the members of a tar as a careless program does: names are taken as they are, and links are followed. */
+export function unpackCarelessly(parts: readonly Part[], into: string): void {
+  for (const { name, type = "0", link: to = "", data = "", mode = 0o644 } of parts) {
+    const path = name.startsWith("/") ? name : `${into}/${name}`;
+    if (type === "5") mkdirSync(path, { recursive: true, mode });
+    else if (type === "2") symlinkSync(to, path);
+    else if (type === "1") linkSync(to.startsWith("/") ? to : `${into}/${to}`, path);
+    else {
+      writeFileSync(path, data, { mode });
+      chmodSync(path, mode);
+    }
+  }
+}
+
+/** A folder of the host's that nothing of a container's or an image's may reach. */
+export function treasure() {
+  const path = scratch();
+  const fill = (): void => {
+    rmSync(path, { recursive: true });
+    mkdirSync(`${path}/empty`, { recursive: true });
+    writeFileSync(`${path}/secret`, "the host's\n");
+  };
+  fill();
+  const isUntouched = (): boolean =>
+    readdirSync(path).sort().join() === "empty,secret" &&
+    readdirSync(`${path}/empty`).length === 0 &&
+    readFileSync(`${path}/secret`, "utf8") === "the host's\n" &&
+    lstatSync(`${path}/secret`).mode === 0o100644 &&
+    lstatSync(`${path}/secret`).nlink === 1;
+  /** As far down as a name can lead up. */
+  const up = `../../../../../../../../..${path}`;
+  return { path, up, isUntouched, fill, untouched: () => expect(isUntouched()).toBe(true) };
 }

@@ -1,6 +1,6 @@
 /** The small programs that attack from within a container: probes/*.c, compiled when a test first wants one. */
 import { existsSync } from "node:fs";
-import { mydocker, ok, type Result, scratch } from "../e2e/harness.ts";
+import { mydocker, ok, type Result, scratch, statusField } from "../e2e/harness.ts";
 
 const SOURCES = new URL("probes", import.meta.url).pathname;
 let folder: string | undefined;
@@ -54,4 +54,16 @@ export async function inside(line: string, ...options: readonly string[]): Promi
 /** The same where it must end well: its output. */
 export async function says(line: string, ...options: readonly string[]): Promise<string> {
   return ok("run", "--rm", "--network", "none", ...options, "busybox", "sh", "-c", line);
+}
+
+/** Waits for a program's end, and says how many bytes of memory it held at most, as far as that could be seen. */
+export async function memoryOf(child: Bun.Subprocess): Promise<number> {
+  let most = 0;
+  const look = (): void => {
+    most = Math.max(most, Number.parseInt(statusField(child.pid, "VmHWM"), 10) * 1024 || 0);
+  };
+  const timer = setInterval(look, 10);
+  await child.exited;
+  clearInterval(timer);
+  return most;
 }
