@@ -86,7 +86,14 @@ export function hostnameOf(
   record: ContainerRecord,
   { hostname }: Pick<CreateOptions, "hostname">,
 ): string {
-  if (hostname !== undefined) return hostname;
+  if (hostname !== undefined) {
+    // it becomes a word of /etc/hosts, and a line of /etc/hostname
+    if (/[\s\p{Cc}]/u.test(hostname))
+      throw new EngineError(
+        `invalid hostname ${JSON.stringify(hostname)}: it has a space, or a control character`,
+      );
+    return hostname;
+  }
   const shared = sharedWith(record);
   if (shared !== undefined) return readSpec(paths, shared).hostname;
   if (record.network === "host" || record.namespaces?.uts === "host")
