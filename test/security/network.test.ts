@@ -60,7 +60,6 @@ describe("between containers and the host", () => {
     await withNetwork(async (network) => {
       const look = "cat /proc/net/if_inet6 2>/dev/null | grep -v ' lo$'; true";
       expect(await ok("run", "--rm", "--network", network, "busybox", "sh", "-c", look)).toBe("");
-      expect(await ok("run", "--rm", "busybox", "sh", "-c", look)).toBe("");
       const bridge = await bridgeOf(network);
       const { name } = await background("--network", network, "busybox", "sleep", "1000");
       expect(readFileSync("/proc/net/if_inet6", "utf8")).not.toContain(bridge);
@@ -141,23 +140,22 @@ describe("between containers and the host", () => {
 
   test("CVE-2021-20206, CVE-2024-9407: what would become more than one line, word, or option, is refused", async () => {
     const evil = "a\n127.0.0.1 registry.example";
-    for (const args of [
-      ["--network-alias", evil],
-      ["--add-host", `${evil}:1.2.3.4`],
-      ["--add-host", "a:1.2.3.4\n5.6.7.8 b"],
-      ["-h", evil],
-      ["--dns", `1.1.1.1\nnameserver ${ELSEWHERE}`],
-      ["--dns-search", evil],
-      ["--dns-option", evil],
-      ["-v", `${scratch()}:/x:ro,shared,bind,exec\n/etc /y`],
-      ["-v", `${scratch()}:/x:z,idmap=/etc`],
-    ])
-      await withNetwork(async (network) => {
-        expect({
-          args,
-          code: (await mydocker(["run", "--rm", "--network", network, ...args, "busybox", "true"])).code,
-        }).toEqual({ args, code: 125 });
-      });
+    await withNetwork(async (network) => {
+      for (const args of [
+        ["--network-alias", evil],
+        ["--add-host", `${evil}:1.2.3.4`],
+        ["--add-host", "a:1.2.3.4\n5.6.7.8 b"],
+        ["-h", evil],
+        ["--dns", `1.1.1.1\nnameserver ${ELSEWHERE}`],
+        ["--dns-search", evil],
+        ["--dns-option", evil],
+        ["-v", `${scratch()}:/x:ro,shared,bind,exec\n/etc /y`],
+        ["-v", `${scratch()}:/x:z,idmap=/etc`],
+      ]) {
+        const { code } = await mydocker(["run", "--rm", "--network", network, ...args, "busybox", "true"]);
+        expect({ args, code }).toEqual({ args, code: 125 });
+      }
+    });
     for (const name of ["../x", "/etc", "a/b", "-x", "", "a\nb"])
       expect({ name, code: (await mydocker(["network", "create", "--", name])).code }).not.toEqual({
         name,
