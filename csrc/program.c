@@ -163,6 +163,7 @@ __attribute__((noreturn)) void run_program(const struct stdio *stdio) {
   // a session keyring of its own: the caller's keys are not the container's
   SYS(keyctl, 1, 0);
   if (stdio) take_stdio(stdio);
+  own_stdio();
   take_null();
   long result = has_flag(FLAG_TTY) ? SYS(ioctl, 0, TIOCSCTTY, 0) : 0;
   if (result < 0) fail(FD_CHANNEL, STAGE_TERMINAL, result);

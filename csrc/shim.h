@@ -39,6 +39,7 @@ struct stdio {
 };
 long make_stdio(struct stdio *stdio);
 void take_stdio(const struct stdio *stdio);
+void own_stdio(void);
 void take_null(void);
 void close_program_ends(const struct stdio *stdio);
 

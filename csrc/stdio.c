@@ -28,14 +28,16 @@ long make_stdio(struct stdio *stdio) {
   return SYS(fcntl, ends[0], F_SETFL, O_NONBLOCK);
 }
 
-// In the program's process: its ends become descriptors 0, 1 and 2, and its own user's, so that it can
-// open /dev/stdout anew.
+// In the program's process: its ends become descriptors 0, 1 and 2.
 void take_stdio(const struct stdio *stdio) {
   int ends[3] = {stdio->in_read, stdio->out_write, stdio->err_write};
-  for (int fd = 0; fd < 3; fd++) {
-    SYS(dup3, ends[fd], fd, 0);
+  for (int fd = 0; fd < 3; fd++) SYS(dup3, ends[fd], fd, 0);
+}
+
+// And its own user's, so that it can open /dev/stdout anew; the number is that of its user namespace.
+void own_stdio(void) {
+  for (int fd = 0; fd < 3; fd++)
     if (fd > 0 || has_flag(FLAG_STDIN | FLAG_TTY)) SYS(fchown, fd, orders->uid, -1);
-  }
 }
 
 // Without FLAG_STDIN the program reads the null device of its own /dev, and where that is none an empty pipe: never the host's,
