@@ -15,7 +15,7 @@ import {
   suite,
   testWhere,
 } from "../e2e/harness.ts";
-import { inside, memoryOf, says } from "./probes.ts";
+import { inside, memoryOf, says, some } from "./probes.ts";
 
 suite();
 
@@ -118,14 +118,14 @@ describe("what is to be of the container's group", () => {
   test("CVE-2024-3154, CVE-2022-0811: names of groups that lead elsewhere, or are more than names", async () => {
     const marker = `${scratch()}/marker`;
     writeFileSync(marker, "");
-    for (const parent of [
+    for (const parent of some([
       "../../../../../../tmp/x",
       "/../x",
       "/a/../../b",
       "a\nb",
       "a/./..",
       "-.slice\nExecStart=touch",
-    ]) {
+    ])) {
       const name = newName();
       const { code } = await mydocker(["run", "--name", name, "--cgroup-parent", parent, "busybox", "true"]);
       expect({ parent, code }).not.toEqual({ parent, code: 0 });
@@ -135,12 +135,12 @@ describe("what is to be of the container's group", () => {
   });
 
   test("CVE-2018-20699: a list of CPUs that is two thousand million long", async () => {
-    for (const list of [
+    for (const list of some([
       "0-2147483647",
       "1-9999999999999999",
       `0${",0-4000000000".repeat(50)}`,
       "0-18446744073709551615",
-    ]) {
+    ])) {
       const child = start(["run", "--rm", "--cpuset-cpus", list, "busybox", "true"], { timeout: 20_000 });
       const memory = await memoryOf(child);
       expect({ list, code: child.exitCode }).toEqual({ list, code: 125 });

@@ -16,7 +16,7 @@ import { mydocker, newName, ok, type Result, ROOT, SLOW, scratch, start, suite }
 import { bytesOf, dockerParts, imageOf, manifestOf, ociParts } from "../image/image-support.ts";
 import { members, type Part, tarOf } from "../image/support.ts";
 import { folder, imageWith, layerWith, link, treasure, unpackCarelessly } from "./images.ts";
-import { memoryOf } from "./probes.ts";
+import { memoryOf, some } from "./probes.ts";
 
 suite();
 
@@ -134,18 +134,18 @@ describe("archives that are larger than they look", () => {
     const layer = Buffer.concat([gzipSync(layerWith()), ...Array.from({ length: 12 }, () => zeros)]);
     expect(layer.length).toBeLessThan(3 * MEGABYTE);
     await refuses(["import", "-", newName()], layer);
-    await refuses(["load"], layer);
+    if (!SLOW) await refuses(["load"], layer);
   });
 
   test("CVE-2023-25153: an index, a manifest, a configuration all of half a gigabyte", async () => {
     const file = `${scratch()}/archive`;
     const manifest = bytesOf(manifestOf(bytesOf(imageOf(layerWith()).config), [layerWith()]));
-    for (const [before, name] of [
+    for (const [before, name] of some<readonly [readonly Part[], string]>([
       [[], "index.json"],
       [[], "manifest.json"],
       [[{ name: "oci-layout", data: '{"imageLayoutVersion":"1.0.0"}' }], "index.json"],
       [[{ name: "x", data: manifest }], "oci-layout"],
-    ] as const) {
+    ])) {
       const fd = openSync(file, "w");
       const start = members(...before);
       // the member's size is set by hand, and its content is a hole
@@ -186,14 +186,14 @@ describe("documents of an image", () => {
       '{"schemaVersion":1,"manifests":[]}',
       `{"manifests":${"[".repeat(100_000)}`,
     ];
-    for (const text of broken) await refuses(["load"], replaced("index.json", text));
+    for (const text of some(broken)) await refuses(["load"], replaced("index.json", text));
     const docker = dockerParts(made);
-    for (const text of [
+    for (const text of some([
       ...broken,
       '[{"Config":null}]',
       '[{"Config":"c.json","Layers":[null]}]',
       '[{"Config":"c.json","Layers":{},"RepoTags":3}]',
-    ])
+    ]))
       await refuses(
         ["load"],
         tarOf(...docker.map((part) => (part.name === "manifest.json" ? { ...part, data: text } : part))),
@@ -224,14 +224,14 @@ describe("documents of an image", () => {
 
   test("CVE-2024-3727, CVE-2014-9358: digests and names in them that are paths", async () => {
     const { path, up, untouched } = treasure();
-    for (const digest of [
+    for (const digest of some([
       `sha256:${up}/secret`,
       `sha256:../${up}/empty/x`,
       "sha256:",
       "../../x:abc",
       `${path}/secret`,
       `sha256:${"Z".repeat(64)}`,
-    ]) {
+    ])) {
       const index = {
         schemaVersion: 2,
         manifests: [{ mediaType: "application/vnd.oci.image.manifest.v1+json", digest, size: 11 }],
@@ -326,13 +326,13 @@ describe("what is run because of an image", () => {
       ["rmi", "-f", name],
     ])
       await run(command);
-    for (const evil of [
+    for (const evil of some([
       `$(echo x>>${marker})`,
       `x;echo x>>${marker}`,
       `\`echo x>>${marker}\``,
       `--upload-pack=echo x>>${marker}`,
       `|echo x>>${marker}`,
-    ]) {
+    ])) {
       await run(["run", "--rm", "--name", evil, "--pull", "never", "busybox", "true"]);
       await run(["run", "--rm", "--pull", "never", evil, "true"]);
       await run([

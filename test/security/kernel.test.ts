@@ -167,6 +167,14 @@ describe("files of the kernel's", () => {
     expect(
       await says("cat /proc/sys/kernel/core_pattern > /proc/sys/kernel/core_pattern", "--privileged"),
     ).toBe("");
+    // nor by a setting of the container's own, or what stands behind it
+    for (const given of [
+      "kernel.core_pattern=|/evil",
+      "net/../kernel/core_pattern=|/evil",
+      "net.ipv4.ip_forward=1+kernel.core_pattern=|/evil",
+      "kernel.shm_rmid_forced=1\nkernel.core_pattern=|/evil",
+    ])
+      await mydocker(["run", "--rm", "--sysctl", given, "busybox", "true"]);
     expect(readFileSync("/proc/sys/kernel/core_pattern", "utf8")).toBe(before);
   });
 

@@ -28,7 +28,7 @@ import {
   until,
 } from "../e2e/harness.ts";
 import { folder, imageWith, layerWith, link, treasure } from "./images.ts";
-import { memoryOf, withProbes } from "./probes.ts";
+import { memoryOf, some, withProbes } from "./probes.ts";
 
 suite();
 
@@ -87,7 +87,7 @@ describe("/proc and /sys of an image", () => {
     const line =
       "for p in /proc /p0; do f=$p/sys/kernel/core_pattern; [ -e $f ] && (: >> $f) 2>/dev/null && echo OPEN; done; true";
     let started = 0;
-    for (const end = Date.now() + (SLOW ? 6000 : 2000); Date.now() < end; ) {
+    for (const end = Date.now() + (SLOW ? 4000 : 2000); Date.now() < end; ) {
       const { code, stdout } = await run("--rootfs", shared, "/bin/busybox", "sh", "-c", line);
       expect(stdout).toBe("");
       if (code === 0) started++;
@@ -176,7 +176,7 @@ describe("where things are mounted", () => {
     );
     const mine = scratch();
     writeFileSync(`${mine}/mine`, "mine\n");
-    for (const place of ["/abs", "/up", "/abs/empty", "/abs/new/deep", `/bin/../abs/empty`]) {
+    for (const place of some(["/abs", "/up", "/abs/empty", "/abs/new/deep", `/bin/../abs/empty`])) {
       const result = await run("-v", `${mine}:${place}`, image, "cat", `${place}/mine`);
       // made inside of the root, where the container sees it
       expect({ place, ...result }).toMatchObject({ code: 0, stdout: "mine\n" });
@@ -224,7 +224,7 @@ describe("where things are mounted", () => {
     );
     await until(async () => (await ok("logs", attacker.name)).includes("ready"), "the attacker");
     const inode = statSync("/").ino;
-    for (const end = Date.now() + (SLOW ? 6000 : 2000); Date.now() < end; ) {
+    for (const end = Date.now() + (SLOW ? 4000 : 2000); Date.now() < end; ) {
       // what is mounted at /v/place must not come to lie on the host's root, nor the host's root below it
       const mounts = [
         "-v",
@@ -262,7 +262,7 @@ describe("where things are mounted", () => {
   test("CVE-2014-9358, CVE-2022-23471: names that are paths: of containers, networks, images, cgroups", async () => {
     const { path, untouched } = treasure();
     const name = `../../../../../../..${path}/empty/x`;
-    for (const args of [
+    for (const args of some([
       ["run", "--rm", "--name", name, "busybox", "true"],
       ["network", "create", name],
       ["network", "create", "-o", `com.docker.network.bridge.name=${name}`, newName()],
@@ -272,7 +272,7 @@ describe("where things are mounted", () => {
       ["network", "rm", name],
       ["inspect", name],
       ["run", "--rm", "--cgroup-parent", name, "busybox", "true"],
-    ]) {
+    ])) {
       const { code } = await mydocker(args);
       // as with Docker, what is not there is removed
       if (args[1] !== "-f") expect({ args, code }).not.toEqual({ args, code: 0 });
@@ -332,14 +332,14 @@ describe("what reads and writes a container's files from outside", () => {
 
   test("CVE-2024-9676, CVE-2024-9341: /etc/passwd that never ends, or blocks who opens it", async () => {
     const { name } = await background("busybox", "sleep", "1000");
-    for (const made of [
+    for (const made of some([
       "mkfifo P",
       "ln -s /dev/zero P",
       "ln -s /proc/kmsg P",
       "dd if=/dev/zero of=P bs=1048576 seek=1000000 count=0",
       "ln -s P P",
       "ln -s /dev/tty P",
-    ]) {
+    ])) {
       await ok("exec", name, "sh", "-c", `rm -rf /etc/passwd; ${made.replaceAll("P", "/etc/passwd")}`);
       const child = start(["exec", "-u", "nobody", name, "id"], { timeout: 20_000 });
       const memory = await memoryOf(child);
