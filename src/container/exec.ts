@@ -1,10 +1,10 @@
 import { isErrno } from "../linux/errno.ts";
 import { EngineError } from "../linux/errors.ts";
-import { close, O, open, openIn } from "../linux/file.ts";
-import { CLONE } from "../linux/mount.ts";
+import { close, O, open, openAt, openIn } from "../linux/file.ts";
+import { CLONE, fdPath } from "../linux/mount.ts";
 import { openPidfd } from "../linux/process.ts";
-import { lstat, S_IFCHR, S_IFMT } from "../linux/stat.ts";
-import { openPty, type Pty } from "../linux/tty.ts";
+import { fstat, S_IFCHR, S_IFMT } from "../linux/stat.ts";
+import { openPtyAt, type Pty } from "../linux/tty.ts";
 import { isFrozen } from "../runtime/cgroup/control.ts";
 import { openGroup } from "../runtime/cgroup/group.ts";
 import { namespaceFlags, processOrders } from "../runtime/launch.ts";
@@ -143,12 +143,18 @@ function identityIn(root: number, user: string, groups?: readonly string[]): Ide
 function terminalIn(root: number): Pty {
   const devpts = openIn(root, "/dev/pts", O.RDONLY | O.DIRECTORY);
   try {
-    const { mode, rdevMajor, rdevMinor } = lstat("ptmx", devpts);
-    if ((mode & S_IFMT) !== S_IFCHR || rdevMajor !== 5 || rdevMinor !== 2)
-      throw new EngineError(
-        "cannot open a terminal: the container's /dev/pts/ptmx is not the terminal multiplexer",
-      );
-    return openPty(devpts);
+    // looked at and opened by the same descriptor: in a /dev of others the name may be another thing's the next moment
+    const place = openAt(devpts, "ptmx", O.PATH | O.NOFOLLOW);
+    try {
+      const { mode, rdevMajor, rdevMinor } = fstat(place);
+      if ((mode & S_IFMT) !== S_IFCHR || rdevMajor !== 5 || rdevMinor !== 2)
+        throw new EngineError(
+          "cannot open a terminal: the container's /dev/pts/ptmx is not the terminal multiplexer",
+        );
+      return openPtyAt(fdPath(place));
+    } finally {
+      close(place);
+    }
   } finally {
     close(devpts);
   }

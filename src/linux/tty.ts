@@ -1,4 +1,4 @@
-import { close, O, openAt } from "./file.ts";
+import { close, O, open, openAt } from "./file.ts";
 import { check, library } from "./libc.ts";
 
 const libc = library({ ioctl: "ilpi", isatty: "ii", tcgetattr: "ipi", tcsetattr: "iipi", cfmakeraw: "pi" });
@@ -58,7 +58,15 @@ export interface Pty {
 
 /** Opens a terminal (pty(7)) in the devpts instance whose root `devpts` is open on. */
 export function openPty(devpts: number): Pty {
-  const master = openAt(devpts, "ptmx", O.RDWR | O.NOCTTY | O.NOFOLLOW);
+  return fromMaster(openAt(devpts, "ptmx", O.RDWR | O.NOCTTY | O.NOFOLLOW));
+}
+
+/** The same by a path to the instance's ptmx. */
+export function openPtyAt(path: string): Pty {
+  return fromMaster(open(path, O.RDWR | O.NOCTTY));
+}
+
+function fromMaster(master: number): Pty {
   try {
     const number = new Uint32Array(1);
     check(libc().ioctl(master, TIOCSPTLCK, number), "ioctl", "TIOCSPTLCK");
