@@ -16,7 +16,7 @@ import {
   suite,
   until,
 } from "../e2e/harness.ts";
-import { imageWith, layerWith } from "./images.ts";
+import { imageWith, layerWith, tryImage } from "./images.ts";
 import { loader, marking, says, some, withProbes } from "./probes.ts";
 
 suite();
@@ -139,6 +139,25 @@ describe("what the caller has open", () => {
     if (uid !== before.uid) Bun.spawnSync(["sh", "-c", "chmod 666 /dev/null; chown 0 /dev/null"]);
     expect({ mode, uid }).toEqual({ mode: before.mode, uid: before.uid });
   });
+
+  test("after CVE-2025-52565: the terminal of an exec, in a /dev of others where its name is another thing's the next moment", async () => {
+    const dev = scratch();
+    mkdirSync(`${dev}/pts`);
+    for (const node of ["null c 1 3", "pts/ptmx c 5 2", "pts/other p"])
+      Bun.spawnSync(["mknod", ...`${dev}/${node}`.split(" ")]);
+    const swap = ["/probes/swap", "/dev/pts/ptmx", "/dev/pts/other"];
+    const { name } = await background(...withProbes("swap"), "-v", `${dev}:/dev`, "busybox", ...swap);
+    const seen = new Set<string>();
+    for (const end = Date.now() + (SLOW ? 3000 : 1500); Date.now() < end; ) {
+      const { code, stderr } = await mydocker(["exec", "-t", name, "true"]);
+      expect(code).not.toBe(0);
+      seen.add(stderr);
+    }
+    // both were found at that place, and the other one, a FIFO here, was never opened: that is no terminal (ENOTTY)
+    expect([...seen].some((words) => words.includes("is not the terminal multiplexer"))).toBe(true);
+    expect(seen.size).toBeGreaterThan(1);
+    for (const words of seen) expect(words).not.toContain("ENOTTY");
+  }, 60_000);
 
   test("CVE-2020-14370: variables of the caller, and of another container", async () => {
     const env = { SECRET_OF_CALLER: "x", LD_PRELOAD: "", BUN_OPTIONS: "" };
@@ -345,15 +364,16 @@ describe("what is read, loaded or run of a container", () => {
       { User: "0\x001" },
       { Labels: { a: "b\0/etc/c" } },
     ]) {
-      const loaded = await imageWith(config).catch((error: Error) => error);
-      // refused when it was loaded
-      if (loaded instanceof Error) continue;
-      const result = await mydocker(["run", "--rm", "--network", "none", loaded]);
-      expect(result.stdout).toBe("");
-      if (!("Labels" in config))
-        expect(result).toMatchObject({ stderr: expect.stringMatching(/^mydocker: .*\n$/) });
-      if (!("Labels" in config)) expect(result.code).not.toBe(0);
-      await ok("rmi", loaded);
+      const { name, code, stderr } = await tryImage(config);
+      // all are refused when they are loaded; one that is not must not run, either
+      if (code !== 0) {
+        expect(stderr).toMatch(/^mydocker: .* is not as it must be: .*\\u0000.*\n$/);
+        continue;
+      }
+      expect(await mydocker(["run", "--rm", "--network", "none", name])).toMatchObject({
+        code: 125,
+        stdout: "",
+      });
     }
   });
 });
