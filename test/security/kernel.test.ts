@@ -262,7 +262,7 @@ describe("files of the kernel's", () => {
 describe("the caller's terminal and keys", () => {
   test("CVE-2016-10124, CVE-2017-5226: TIOCSTI types into the terminal of who has called", async () => {
     const program = `${probes("inject")}/inject`;
-    const read = "stty -echo -icanon min 0 time 3; head -c 20";
+    const read = "stty -echo -icanon min 0 time 1; head -c 20";
     /** What a shell that runs `line` in a terminal finds typed there afterwards. */
     const typed = async (line: string): Promise<string> => {
       let text = "";
