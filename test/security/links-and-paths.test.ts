@@ -110,7 +110,7 @@ describe("/proc and /sys of an image", () => {
       expect(statusField(pid, "Seccomp")).toBe("2");
       expect(statusField(pid, "CapEff")).toBe("00000000a80425fb");
     }
-    for (const name of (await ok("ps", "-aq")).split("\n").filter(Boolean)) await ok("rm", "-f", name);
+    for (const name of (await ok("ps", "-aq")).split("\n").filter(Boolean)) await ok("rm", "-f", "-v", name);
     for (const one of [image, named]) await ok("rmi", one);
   });
 

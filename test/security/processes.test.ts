@@ -311,6 +311,7 @@ describe("what is read, loaded or run of a container", () => {
       ["top", name],
       ["stats", "--no-stream", name],
       ["logs", name],
+      ["cp", `${name}:/etc/nsswitch.conf`, `${folder}/copied`],
       ["commit", name, newName()],
     ])
       await ok(...command);
