@@ -107,19 +107,16 @@ describe("calls that have led out of containers", () => {
     },
   );
 
-  test("CVE-2026-31431: AF_ALG and AF_VSOCK by no register, no half of one, and no socketcall", async () => {
+  test("CVE-2026-31431: AF_ALG and AF_VSOCK by no register, and no half of one", async () => {
     // the virtual machine's kernel has no 32-bit programs, and kills who tries
     const command = ["busybox", "/probes/sockets", ...(X64 && !SLOW ? ["32"] : [])];
     const run = async (...options: readonly string[]): Promise<Record<string, number>> =>
       results(await ok("run", "--rm", ...withProbes("sockets"), ...options, ...command));
-    const { unix, "i386-unix": unix32, ...kept } = await run();
+    const { unix, "i386-unix": unix32, "i386-socketcall-unix": old, ...kept } = await run();
     expect(unix).toBe(0);
-    expect([0, undefined]).toContain(unix32 as number | undefined);
-    for (const [way, code] of Object.entries(kept))
-      expect({ way, refused: code === EPERM || (way.includes("socketcall") && code === ENOSYS) }).toEqual({
-        way,
-        refused: true,
-      });
+    // glibc of 32-bit Debian makes all its sockets by socketcall, which is open for that (docs/security.md)
+    expect([unix32, old].filter((code) => code !== undefined && code !== 0)).toEqual([]);
+    for (const [way, code] of Object.entries(kept)) expect(`${way} ${code}`).toBe(`${way} ${EPERM}`);
     // a kernel that has neither says so (EAFNOSUPPORT), which is not the filter's word
     const free = await run(...FREE);
     for (const way of Object.keys(kept)) expect([EPERM, ENOSYS]).not.toContain(free[way] as number);

@@ -34,7 +34,7 @@ sendfile sendfile64 sendmmsg sendmsg sendto set_robust_list set_thread_area set_
 setfsgid32 setfsuid setfsuid32 setgid setgid32 setgroups setgroups32 setitimer setpgid setpriority
 setregid setregid32 setresgid setresgid32 setresuid setresuid32 setreuid setreuid32 setrlimit setsid
 setsockopt setuid setuid32 setxattr setxattrat shmat shmctl shmdt shmget shutdown sigaltstack signalfd
-signalfd4 sigprocmask sigreturn socketpair splice stat stat64 statfs statfs64 statmount statx
+signalfd4 sigprocmask sigreturn socketcall socketpair splice stat stat64 statfs statfs64 statmount statx
 symlink symlinkat sync sync_file_range syncfs sysinfo tee tgkill time timer_create timer_delete
 timer_getoverrun timer_gettime timer_gettime64 timer_settime timer_settime64 timerfd_create
 timerfd_gettime timerfd_gettime64 timerfd_settime timerfd_settime64 times tkill truncate truncate64
@@ -67,11 +67,6 @@ const OF_ARM = "arm_fadvise64_64 arm_sync_file_range sync_file_range2 breakpoint
 /** linux/socket.h: the kernel's own ciphers, and the hypervisor; both have led out of containers. */
 const AF_ALG = 38n;
 const AF_VSOCK = 40n;
-/**
- * linux/net.h: the old way of 32-bit programs to socket(2), whose family is in memory that no filter sees. Those that have not
- * learnt the new one (Linux 4.3) get no socket; Docker, which lets them, leaves the families to AppArmor or SELinux.
- */
-const SYS_SOCKET = 1n;
 /** personality(2): as it is, Linux on 32 bits and with the old uname, both together, and the question what it is. */
 const PERSONALITIES = [0n, 8n, 0x20000n, 0x20008n, 0xffffffffn];
 /** linux/sched.h: every namespace that clone(2) can make. */
@@ -102,8 +97,6 @@ export function defaultProfile(machine: "x64" | "arm64", capabilities: readonly 
     where("socket", [{ ...on("LT", AF_ALG), narrow: true }]),
     where("socket", [{ ...on("EQ", AF_ALG + 1n), narrow: true }]),
     where("socket", [{ ...on("GT", AF_VSOCK), narrow: true }]),
-    where("socketcall", [on("GT", SYS_SOCKET)]),
-    { ...where("socketcall", [on("EQ", SYS_SOCKET)], "ERRNO"), errno: ENOSYS },
     ...PERSONALITIES.map((value) => where("personality", [on("EQ", value)])),
   ];
   for (const [capability, names] of Object.entries(WITH_CAPABILITY))

@@ -35,14 +35,11 @@ static long i386(long number, long a, long b, long c) {
 static void by_i386(void) {
   uint32_t *low = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
   if (low == MAP_FAILED) return;
-  low[0] = AF_ALG, low[1] = SOCK_SEQPACKET, low[2] = 0;
   say("i386-alg", i386(359, AF_ALG, SOCK_SEQPACKET, 0));
-  say("i386-socketcall-alg", i386(102, 1, (long)low, 0));
-  low[0] = AF_VSOCK, low[1] = SOCK_STREAM;
   say("i386-vsock", i386(359, AF_VSOCK, SOCK_STREAM, 0));
-  say("i386-socketcall-vsock", i386(102, 1, (long)low, 0));
-  low[0] = 1;
   say("i386-unix", i386(359, 1, SOCK_STREAM, 0));
+  low[0] = 1, low[1] = SOCK_STREAM, low[2] = 0;
+  say("i386-socketcall-unix", i386(102, 1, (long)low, 0));
 }
 #endif
 
