@@ -15,6 +15,7 @@ import {
   interruptible,
   interruption,
   output,
+  shuffled,
   summary,
   timeGroup,
 } from "./measure.ts";
@@ -81,7 +82,8 @@ async function timeCalls(subjects: readonly Subject[]): Promise<Section[]> {
   });
   for (let round = 0; round < Math.max(3, Math.ceil(rounds / 10)); round++) {
     say(`system calls, round ${round + 1}`);
-    for (const loop of loops) {
+    // who comes first finds the machine as the one before has left it
+    for (const loop of shuffled(loops)) {
       const text = await interruptible(() =>
         attempt(() => runIn(loop.subject, loop.flags, "loop", `${calls}`)),
       );

@@ -87,7 +87,7 @@ export async function timeGroup(
   return cases.map(({ name }) => summary(name, samples.get(name) ?? []));
 }
 
-function shuffled<T>(items: readonly T[]): T[] {
+export function shuffled<T>(items: readonly T[]): T[] {
   const keyed = items.map((item) => ({ item, key: Math.random() }));
   return keyed.sort((a, b) => a.key - b.key).map(({ item }) => item);
 }
