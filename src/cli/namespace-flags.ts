@@ -74,9 +74,12 @@ function readMode(input: Parsed, flag: string, what: string, modes: readonly str
   return text;
 }
 
-/** How many ids a container is to have for itself; `nomap` (Podman) is the same, as whoever runs it is not among them. */
+/**
+ * How many ids a container is to have for itself; `nomap` (Podman) is the same, as whoever runs it is not among them.
+ * MYDOCKER_USERNS is what containers get that are not told (dockerd --userns-remap).
+ */
 function readUsers(input: Parsed): number | undefined {
-  const text = input.text("userns") || "host";
+  const text = input.text("userns") || process.env.MYDOCKER_USERNS || "host";
   if (text === "host") return undefined;
   const [, size] = /^(?:auto|nomap)(?::size=([0-9]{1,9}))?$/.exec(text) ?? [text];
   if (!/^(auto|nomap)/.test(text) || (size === undefined && text.includes(":")))
@@ -99,7 +102,7 @@ function checkUsers(input: Parsed, { pid, ipc, uts }: NamespaceModes): void {
   const what = shared.find((one) => one);
   if (what)
     throw new UsageError(
-      `cannot share another ${what} namespace when user namespaces are enabled: leave --userns out`,
+      `cannot share another ${what} namespace when user namespaces are enabled: use --userns host`,
     );
   if (input.bool("privileged"))
     throw new UsageError(

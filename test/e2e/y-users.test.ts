@@ -171,6 +171,17 @@ describeWhere(await hasMappedMounts(), "no id-mapped mounts on this file system"
     expect(await run("--sysctl", "net.ipv4.ping_group_range=5 6", ...read)).toBe("5\t6");
   });
 
+  test("by default, where the environment says so", async () => {
+    const remapped = { env: { MYDOCKER_USERNS: "auto" } };
+    const map = ["busybox", "cat", "/proc/self/uid_map"];
+    const first = async (...flags: string[]): Promise<string | undefined> =>
+      (await mydocker(["run", "--rm", ...flags, ...map], remapped)).stdout.trim().split(/\s+/)[1];
+    expect(Number(await first())).toBeGreaterThanOrEqual(2 ** 30);
+    expect(await first("--userns", "host", "--network", "host")).toBe("0");
+    const refused = await mydocker(["run", "--rm", "--network", "host", ...map], remapped);
+    expect(refused).toMatchObject({ code: 125, stderr: expect.stringContaining("use --userns host") });
+  });
+
   test("a folder of the host as its root", async () => {
     expect(await run("--rootfs", "/", "stat", "-c", "%u:%g", "/etc/passwd")).toBe("0:0");
   });
