@@ -3,18 +3,10 @@ import { openPidfd } from "../linux/process.ts";
 import { readable } from "../linux/socket.ts";
 import type { Event } from "./journal.ts";
 import { JsonLines } from "./lines.ts";
-import { isRunning } from "./liveness.ts";
+import { isRunning, isUp } from "./liveness.ts";
 import type { Paths } from "./paths.ts";
 import type { State } from "./record.ts";
-import {
-  findId,
-  NoSuchContainer,
-  presentState,
-  readRecord,
-  readState,
-  recordIfAny,
-  waitForEnd,
-} from "./store.ts";
+import { findId, NoSuchContainer, presentState, readRecord, recordIfAny, waitForEnd } from "./store.ts";
 
 /**
  * `wait`: until a container does not run; returns its exit code. One that does not run now is not waited for. Of one that goes
@@ -22,8 +14,9 @@ import {
  */
 export async function waitForContainer(paths: Paths, reference: string): Promise<number> {
   const record = readRecord(paths, findId(paths, reference));
-  const state = readState(paths, record);
-  if (!isRunning(state)) return presentState(paths, record).exitCode;
+  const state = presentState(paths, record);
+  // its program may be dead already, and its monitor yet to write down how it ended
+  if (!isUp(state)) return state.exitCode;
   untilDead(state);
   try {
     // its monitor writes down how it ended, and lets go of the lock then

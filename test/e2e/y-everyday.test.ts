@@ -16,6 +16,15 @@ describe("wait", () => {
     expect(await waiting.exited).toBe(0);
   });
 
+  test("of one that is just ending: its program is dead, and how is not written down yet", async () => {
+    for (let round = 0; round < 10; round++) {
+      const { name } = await background("busybox", "sleep", "1000");
+      const [killed, code] = await Promise.all([ok("kill", name), ok("wait", name)]);
+      expect([killed, code, await ok("wait", name)]).toEqual([name, "137", "137"]);
+      await ok("rm", name);
+    }
+  });
+
   test("of one that goes with its program, and one that was never started", async () => {
     const name = newName();
     await ok("run", "-d", "--rm", "--name", name, "busybox", "sh", "-c", "sleep 0.3; exit 5");
