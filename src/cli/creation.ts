@@ -4,9 +4,8 @@ import { parseSignal } from "../linux/signals.ts";
 import type { Flag, Parsed } from "./command.ts";
 import { deviceFlags, parseDevice, parseDeviceRule } from "./devices.ts";
 import { absolute } from "./engine.ts";
-import { readEnvironment } from "./environment.ts";
+import { readEnvironment, readLabels } from "./environment.ts";
 import { UsageError } from "./errors.ts";
-import { splitLabel } from "./labels.ts";
 import { limitFlags, readLimits } from "./limits.ts";
 import { asksForMounts, mountFlags } from "./mount-flags.ts";
 import { namesFlags, readNames } from "./names-flags.ts";
@@ -85,6 +84,7 @@ export const creationFlags: readonly Flag[] = [
   { name: "expose", kind: "list", value: "PORT[/PROTO]", help: "Say that it serves on this port" },
   ...namesFlags,
   { name: "label", short: "l", kind: "list", value: "KEY=VALUE", help: "Put a label on the container" },
+  { name: "label-file", kind: "list", value: "FILE", help: "Read labels from a file" },
   { name: "pull", kind: "string", value: "WHEN", help: "Pull the image: always, missing (default) or never" },
   { name: "platform", kind: "string", value: "OS/ARCH", help: "Of an image for several the one for this" },
   { name: "quiet", short: "q", kind: "bool", help: "No progress of a pull" },
@@ -136,7 +136,7 @@ function readFlags(input: Parsed): CreateOptions {
     exposed: input.list("expose").flatMap(parseExpose),
     publishAll: input.bool("publish-all"),
     ...readNames(input),
-    labels: Object.fromEntries(input.list("label").map(splitLabel)),
+    labels: readLabels(input),
     terminal: input.bool("tty"),
     stdin: input.bool("interactive"),
     autoRemove: input.bool("rm"),

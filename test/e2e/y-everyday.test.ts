@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { background, fails, mydocker, newName, ok, start, suite, until } from "./harness.ts";
+import { writeFileSync } from "node:fs";
+import { background, fails, mydocker, newName, ok, scratch, start, suite, until } from "./harness.ts";
 
 suite();
 
@@ -107,6 +108,30 @@ describe("diff", () => {
     ]);
     await ok("rm", "-f", first, second, third);
     await ok("rmi", "diff-two", "diff-one");
+  });
+});
+
+describe("--label-file", () => {
+  test("a label a line; -l stands above it", async () => {
+    const file = `${scratch()}/labels`;
+    writeFileSync(file, "# who\none=1\ntwo=a b\nbare\nthree=file\n");
+    const name = newName();
+    await ok("create", "--name", name, "--label-file", file, "-l", "three=flag", "busybox", "true");
+    expect(JSON.parse(await ok("inspect", "-f", "{{json .Config.Labels}}", name))).toEqual({
+      one: "1",
+      two: "a b",
+      bare: "",
+      three: "flag",
+    });
+    await fails(
+      125,
+      /cannot read --label-file \/nowhere/,
+      "create",
+      "--label-file",
+      "/nowhere",
+      "busybox",
+      "true",
+    );
   });
 });
 
