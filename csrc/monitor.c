@@ -290,8 +290,7 @@ static long new_init(uint64_t flags, int *pidfd) {
   long result = own < 0 ? own : SYS(setns, FD_PIDNS, CLONE_NEWPID);
   if (result < 0) fail(FD_CONTROL, STAGE_PIDNS, result);
   long pid = new_process(flags, pidfd);
-  if (pid == 0) return 0;
-  result = SYS(setns, own, CLONE_NEWPID);
+  if (pid != 0) result = SYS(setns, own, CLONE_NEWPID);
   SYS(close, own);
   return result < 0 ? result : pid;
 }
