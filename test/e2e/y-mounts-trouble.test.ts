@@ -108,7 +108,12 @@ test("for users of its own a volume is filled and written as it is without, and 
     "busybox",
     "true",
   ]);
-  if (probe.code !== 0) return expect(probe.stderr).toMatch(/id-mapped mounts/);
+  if (probe.code !== 0) {
+    expect(probe.stderr).toMatch(/id-mapped mounts/);
+    // as with Docker it is there, though nobody could have it
+    await ok("volume", "rm", "vol");
+    return;
+  }
   const look = "stat -c '%u %g' /bin/busybox /t; echo >/bin/x; chown 5:6 /bin/x; touch /t/x && echo ok";
   const args = ["--userns", "auto", "-v", "vol:/bin", "--tmpfs", "/t:uid=7,gid=8"];
   expect(await run(...args, "busybox", "sh", "-c", look)).toBe("0 0\n7 8\nok");
