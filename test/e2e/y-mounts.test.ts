@@ -79,10 +79,11 @@ describe("--mount", () => {
     expect(await shown(",bind-propagation=rshared")).toBe("shared");
     // what is mounted on the host later is there
     const slave = `--mount type=bind,src=${folder},dst=/b,bind-propagation=rslave`;
-    const look = "while ! test -e /b/sub/late; do sleep 0.05; done; echo seen";
+    const look = "touch /b/up; while ! test -e /b/sub/late; do sleep 0.05; done; echo seen";
     const steps = [
       `mount -t tmpfs none ${folder}; mount --make-shared ${folder}; mkdir ${folder}/sub`,
-      `timeout 10 $0 run --rm --network none ${slave} busybox sh -c '${look}' & sleep 0.3`,
+      `timeout -k 1 30 $0 run --rm --network none ${slave} busybox sh -c '${look}' &`,
+      `timeout 30 sh -c 'while ! test -e ${folder}/up; do sleep 0.1; done'`,
       `mount -t tmpfs none ${folder}/sub; touch ${folder}/sub/late; wait`,
     ];
     const late = await shell(`unshare -m --propagation private sh -c "${steps.join("\n")}"`);

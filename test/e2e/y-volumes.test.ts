@@ -10,7 +10,7 @@ describe("a named volume", () => {
   test("outlives its containers, and is shared", async () => {
     const volume = newName();
     const { pid, id } = await background(...NONE, "-v", `${volume}:/data`, "busybox", "sleep", "1000");
-    expect(mountLine(pid, "/data")).toContain(`${dataOf(volume)} /data rw`);
+    expect(mountLine(pid, "/data")).toContain(`/volumes/${volume}/_data /data rw`);
     expect(await run("-v", `${volume}:/d:ro`, "busybox", "sh", "-c", "echo a >/d/a; true")).toBe("");
     expect(existsSync(`${dataOf(volume)}/a`)).toBe(false);
     await run("-v", `${volume}:/d`, "busybox", "sh", "-c", "echo a >/d/a");
