@@ -1,9 +1,9 @@
 import type { CreateOptions } from "../container/create.ts";
+import { DEFAULT_SIZE } from "../container/idmap.ts";
 import type { NamespaceModes } from "../container/record.ts";
 import type { Flag, Parsed } from "./command.ts";
 import { UsageError } from "./errors.ts";
 
-const DEFAULT_SIZE = 65536;
 const MOST_IDS = 16 * DEFAULT_SIZE;
 
 /** The flags that say which namespaces a container has for itself, and what is set in them. */

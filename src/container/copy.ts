@@ -5,6 +5,7 @@ import { close, O, open, openIn, readlinkIfAny } from "../linux/file.ts";
 import { fstat, isDirectory, S_IFLNK, S_IFMT } from "../linux/stat.ts";
 import { normalizePath } from "../linux/text.ts";
 import { openSource as openBindSource } from "../runtime/bind-source.ts";
+import { MOST_LINKS } from "../runtime/place.ts";
 import type { Paths } from "./paths.ts";
 import type { ContainerRecord, Volume } from "./record.ts";
 import { findId, readRecord } from "./store.ts";
@@ -201,9 +202,6 @@ function placeFor(target: Place, source: Place, isFolder: boolean): { folder: nu
     throw new EngineError(`cannot copy to ${target.shown}: no such folder`, 1);
   return endOf(target, target.path, 0);
 }
-
-/** As many links as the kernel itself follows in one path (path_resolution(7)). */
-const MOST_LINKS = 40;
 
 /** The folder and the name at the end of a path that is no folder; a link there is followed, inside the root. */
 function endOf(target: Place, path: string, links: number): { folder: number; name: string } {

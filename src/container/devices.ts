@@ -25,14 +25,9 @@ export function devicesFor({ limits, security }: ContainerRecord): Device[] | un
   const asked = limits.devices?.flatMap(devicesOf);
   if (!security?.privileged) return asked;
   // of the terminals it has its own
-  const all = devicesBelow("/dev", "/dev").filter(
-    (device) => device !== undefined && device.path !== "/dev/ptmx",
-  );
-  const taken = new Set(asked?.map(({ path }) => path));
-  return [
-    ...(asked ?? []),
-    ...all.filter((device) => device !== undefined && !taken.has(device.path)),
-  ] as Device[];
+  const taken = new Set(["/dev/ptmx", ...(asked ?? []).map(({ path }) => path)]);
+  const all = devicesOf({ host: "/dev", container: "/dev", access: "rwm" });
+  return [...(asked ?? []), ...all.filter(({ path }) => !taken.has(path))];
 }
 
 function notThere(host: string, reason: string): EngineError {

@@ -1,13 +1,12 @@
 import { EngineError } from "../linux/errors.ts";
-import { close, O, open, openIn } from "../linux/file.ts";
+import { close, O, open, openIn, writeFile } from "../linux/file.ts";
 import { CLONE, cloneTree } from "../linux/mount.ts";
 import { openPidfd } from "../linux/process.ts";
 import { inNamespaces } from "../runtime/launch.ts";
 import type { NamespaceType } from "../runtime/spec.ts";
 import { isRunning } from "./liveness.ts";
-import { openShared } from "./network.ts";
 import type { Paths } from "./paths.ts";
-import type { ContainerRecord, State } from "./record.ts";
+import { type ContainerRecord, ownerOf, type State } from "./record.ts";
 import { findId, readRecord, readState } from "./store.ts";
 
 /** The namespaces of other containers that one is to be in, open. */
@@ -18,21 +17,15 @@ export interface SharedNamespaces {
   readonly shm: number | undefined;
 }
 
-/** The container that another one is to share a namespace with, by its id, of `container:ID`. */
-export function ownerOf(mode: string | undefined): string | undefined {
-  return mode?.startsWith("container:") ? mode.slice("container:".length) : undefined;
-}
-
 /** Opens what a container is to share; undefined where it shares nothing. Throws EngineError where the other does not run. */
 export function openNamespaces(paths: Paths, record: ContainerRecord): SharedNamespaces | undefined {
-  const network = openShared(paths, record);
   const { ipc, pid } = record.namespaces ?? {};
-  const [ipcOwner, pidOwner] = [ownerOf(ipc), ownerOf(pid)];
-  if (!network && !ipcOwner && !pidOwner) return undefined;
+  const [networkOwner, ipcOwner, pidOwner] = [ownerOf(record.network), ownerOf(ipc), ownerOf(pid)];
+  if (!networkOwner && !ipcOwner && !pidOwner) return undefined;
   const found = new Map<NamespaceType, { fd: number; path: string }>();
-  if (network) found.set("network", network);
   let shm: number | undefined;
   try {
+    if (networkOwner) found.set("network", openNetwork(paths, networkOwner));
     if (pidOwner) found.set("pid", openOf(running(paths, pidOwner, "PID"), "pid", "PID"));
     if (ipcOwner) {
       const state = running(paths, ipcOwner, "IPC");
@@ -49,6 +42,16 @@ export function openNamespaces(paths: Paths, record: ContainerRecord): SharedNam
 export function closeNamespaces({ open: found, shm }: SharedNamespaces): void {
   for (const { fd } of found.values()) close(fd);
   if (shm !== undefined) close(shm);
+}
+
+/**
+ * The namespace outlives its container now: what is in it must be removed by somebody. Its monitor looks for that once its program
+ * has ended, so who sees that it runs after it is marked is in time.
+ */
+function openNetwork(paths: Paths, owner: string): { readonly fd: number; readonly path: string } {
+  const state = running(paths, owner, "network");
+  writeFile(paths.unsettled(state.id), "");
+  return openOf(state, "net", "network");
 }
 
 /** The state of a container that runs and lets others in, for the words of an error with what is to be shared. */

@@ -6,7 +6,7 @@ import type { PortWish } from "../network/wish.ts";
 import type { CreateOptions } from "./create.ts";
 import { sharedWith } from "./network.ts";
 import { networkPaths, type Paths } from "./paths.ts";
-import type { ContainerRecord, NamespaceModes } from "./record.ts";
+import { type ContainerRecord, type NamespaceModes, ownerOf } from "./record.ts";
 import { findId, readSpec } from "./store.ts";
 
 /** What a record says of networks: `container:NAME` is held by id, and -P becomes a port for each that is exposed. */
@@ -47,10 +47,10 @@ function nameOf(paths: Paths, reference: string): string {
 /** Containers that are shared with are held by id: a name may be another's tomorrow. */
 export function sharedIds(paths: Paths, modes: NamespaceModes): NamespaceModes {
   return Object.fromEntries(
-    Object.entries(modes).map(([type, mode]) => [
-      type,
-      mode.startsWith("container:") ? `container:${idOf(paths, mode.slice("container:".length))}` : mode,
-    ]),
+    Object.entries(modes).map(([type, mode]) => {
+      const owner = ownerOf(mode);
+      return [type, owner === undefined ? mode : `container:${idOf(paths, owner)}`];
+    }),
   );
 }
 

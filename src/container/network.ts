@@ -1,5 +1,5 @@
 import { EngineError } from "../linux/errors.ts";
-import { close, O, open, unlinkIfAny, writeFile } from "../linux/file.ts";
+import { close, unlinkIfAny, writeFile } from "../linux/file.ts";
 import { exists } from "../linux/stat.ts";
 import { type Attachment, readAttachment } from "../network/attachment.ts";
 import { listLeases } from "../network/leases.ts";
@@ -17,8 +17,8 @@ import { Wiring, type WiringRequest } from "../network/wiring.ts";
 import { refreshPeers } from "./hosts.ts";
 import { isRunning } from "./liveness.ts";
 import { networkPaths, type Paths } from "./paths.ts";
-import type { ContainerRecord } from "./record.ts";
-import { findId, ID, NoSuchContainer, readRecord, readState, recordIfAny, tryLock } from "./store.ts";
+import { type ContainerRecord, ownerOf } from "./record.ts";
+import { ID, NoSuchContainer, readState, recordIfAny, tryLock } from "./store.ts";
 
 /** How a container is connected now; undefined where it is in no network, or does not run. */
 export function attachmentOf(paths: Paths, id: string): Attachment | undefined {
@@ -138,7 +138,7 @@ export function releaseNetwork(paths: Paths, id: string, search = false): void {
 
 /** The container whose network a record says it shares. */
 export function sharedWith({ network }: ContainerRecord): string | undefined {
-  return network.startsWith("container:") ? network.slice("container:".length) : undefined;
+  return ownerOf(network);
 }
 
 /** The container whose files of /etc a container has: its own, or of who shares their network the first one's. */
@@ -152,29 +152,4 @@ export function namesOwner(paths: Paths, record: ContainerRecord): string {
     shared = next && sharedWith(next);
   }
   return owner;
-}
-
-/** Descriptor and path of the network namespace that a container is to share; undefined where it has its own, or the host's. */
-export function openShared(
-  paths: Paths,
-  record: ContainerRecord,
-): { readonly fd: number; readonly path: string } | undefined {
-  const owner = sharedWith(record);
-  if (owner === undefined) return undefined;
-  const other = readRecord(paths, findId(paths, owner));
-  const state = readState(paths, other);
-  if (!isRunning(state))
-    throw new EngineError(
-      `cannot join network of a non running container: ${other.name}: start it first ('mydocker start ${other.name}')`,
-    );
-  // the namespace outlives its container now: what is in it must be removed by somebody. Its monitor looks for that once its
-  // program has ended, so who sees that it runs after this is in time
-  writeFile(paths.unsettled(other.id), "");
-  const path = `/proc/${state.pid}/ns/net`;
-  const fd = open(path, O.RDONLY);
-  if (!isRunning(state)) {
-    close(fd);
-    throw new EngineError(`cannot join network of container ${other.name}: it has just ended`);
-  }
-  return { fd, path };
 }

@@ -105,6 +105,11 @@ export interface NamespaceModes {
   readonly cgroup?: string;
 }
 
+/** The container that another one is to share a namespace with, by its id, of `container:ID`. */
+export function ownerOf(mode: string | undefined): string | undefined {
+  return mode?.startsWith("container:") ? mode.slice("container:".length) : undefined;
+}
+
 /** What a container is, fixed when it is created; never what it does at the moment. */
 export interface ContainerRecord {
   readonly id: string;

@@ -7,7 +7,7 @@ import { MASKED, READONLY, throttleFolders } from "./masked.ts";
 import { placesOf, userMounts } from "./mounts.ts";
 import { namesOwner, sharedWith } from "./network.ts";
 import type { Paths } from "./paths.ts";
-import type { ContainerRecord } from "./record.ts";
+import { type ContainerRecord, ownerOf } from "./record.ts";
 import { capabilitiesOf } from "./security.ts";
 import type { Identity } from "./user.ts";
 
@@ -181,7 +181,7 @@ function sharedMemory(ipc: string | undefined, own: Mount): Mount[] {
   if (ipc === "none") return [];
   if (ipc === "host")
     return [{ destination, type: "bind", source: destination, options: ["rbind", "rprivate"] }];
-  return ipc?.startsWith("container:") ? [{ destination, type: "shared-memory" }] : [own];
+  return ownerOf(ipc) !== undefined ? [{ destination, type: "shared-memory" }] : [own];
 }
 
 function providedMounts(paths: Paths, record: ContainerRecord, taken: ReadonlySet<string>): Mount[] {

@@ -67,7 +67,7 @@ export function atPlain(root: Root, path: string, use: (fd: number) => void): vo
 }
 
 /** As many links as the kernel itself follows in one path (path_resolution(7)). */
-const MOST_LINKS = 40;
+export const MOST_LINKS = 40;
 
 /**
  * Opens a path inside the root as a path; missing folders on the way, and the last part, are made. A link that leads to
