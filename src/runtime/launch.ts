@@ -128,9 +128,10 @@ const OPTIONAL = ["net.ipv4.ip_unprivileged_port_start", "net.ipv4.ping_group_ra
 /** Sets the spec's sysctls: of the network and IPC namespaces that the calling thread is in. Throws EngineError on one that cannot be. */
 function setSysctls(sysctl: Readonly<Record<string, string>>, groups: IdMapping | undefined): void {
   for (const [key, given] of Object.entries(sysctl)) {
-    const value = groups && /^net.ipv4.ping_group_range$/.test(key) ? onHost(given, groups) : given;
+    const path = key.includes("/") ? key : key.replaceAll(".", "/");
+    const value = groups && path === "net/ipv4/ping_group_range" ? onHost(given, groups) : given;
     try {
-      writeInto(`/proc/sys/${key.includes("/") ? key : key.replaceAll(".", "/")}`, value);
+      writeInto(`/proc/sys/${path}`, value);
     } catch (error) {
       if (!(error instanceof SysError)) throw error;
       if (error.code === "ENOENT" && OPTIONAL.includes(key)) continue;

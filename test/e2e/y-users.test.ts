@@ -169,6 +169,7 @@ describeWhere(await hasMappedMounts(), "no id-mapped mounts on this file system"
     const read = ["busybox", "cat", "/proc/sys/net/ipv4/ping_group_range"];
     expect(await run(...read)).toBe("0\t65535");
     expect(await run("--sysctl", "net.ipv4.ping_group_range=5 6", ...read)).toBe("5\t6");
+    expect(await run("--sysctl", "net/ipv4/ping_group_range=7 8", ...read)).toBe("7\t8");
   });
 
   test("by default, where the environment says so", async () => {
